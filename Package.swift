@@ -1,0 +1,69 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+let package = Package(
+    name: "palimpsest",
+    products: [
+        .library(name: "Palimpsest", targets: ["Palimpsest"]),
+        .library(name: "GuestToolchain", targets: ["GuestToolchain"]),
+        .executable(name: "palimpsest", targets: ["PalimpsestTool"]),
+        .executable(name: "palimpsest-bench", targets: ["PalimpsestBench"]),
+        .executable(name: "palimpsest-example", targets: ["PalimpsestExample"]),
+        .plugin(name: "GuestBuilder", targets: ["GuestBuilder"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+        .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
+    ],
+    targets: [
+        // The engine.
+        .target(name: "CPalimpsest"),
+        .systemLibrary(
+            name: "CLiburing", pkgConfig: "liburing", providers: [.apt(["liburing-dev", "linux-libc-dev"])]),
+        .target(
+            name: "Palimpsest",
+            dependencies: [
+                "CPalimpsest",
+                "CLiburing",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ]),
+
+        // Building guests: the SDK they are made with, carried inside the host binary; the compiler driver; the plugin.
+        .target(name: "PalimpsestGuest", exclude: ["SDK"]),
+        .target(name: "GuestToolchain", dependencies: ["PalimpsestGuest"]),
+        .executableTarget(
+            name: "guest-compiler", dependencies: ["GuestToolchain"], path: "Sources/GuestCompiler"),
+        .plugin(
+            name: "GuestBuilder", capability: .buildTool(), dependencies: ["guest-compiler"],
+            path: "Sources/GuestBuilder"),
+
+        // What a person runs.
+        .executableTarget(
+            name: "PalimpsestTool",
+            dependencies: [
+                "Palimpsest", "GuestToolchain",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Sources/palimpsest"),
+        .executableTarget(
+            name: "PalimpsestExample", dependencies: ["Palimpsest"], path: "Sources/Example",
+            exclude: ["Guests"], plugins: ["GuestBuilder"]),
+        .executableTarget(
+            name: "PalimpsestBench",
+            dependencies: [
+                "Palimpsest", "CPalimpsest",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Histogram", package: "hdrhistogram-swift"),
+            ],
+            path: "Benchmarks/palimpsest-bench", exclude: ["Guests"], plugins: ["GuestBuilder"]),
+
+        // Tests run real guests on the real /dev/kvm.
+        .testTarget(
+            name: "PalimpsestTests", dependencies: ["Palimpsest", "GuestToolchain"], exclude: ["Guests"],
+            plugins: ["GuestBuilder"]),
+        .testTarget(name: "PalimpsestToolTests", dependencies: ["PalimpsestTool"]),
+    ]
+)

@@ -1,0 +1,12 @@
+// What Swift cannot import by itself: ioctl numbers, unions, variadic calls, signal set-up, trusted guest code.
+#ifndef CPALIMPSEST_H
+#define CPALIMPSEST_H
+
+#include "palimpsest_abi.h"
+#include "palimpsest_code.h"
+#include "palimpsest_cpu.h"
+#include "palimpsest_kvm.h"
+#include "palimpsest_mailbox.h"
+#include "palimpsest_system.h"
+
+#endif

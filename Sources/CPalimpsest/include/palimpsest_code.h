@@ -1,0 +1,31 @@
+// The trusted code that the engine maps into every guest, assembled in trusted.S.
+#ifndef PALIMPSEST_CODE_H
+#define PALIMPSEST_CODE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+// Entry code: position-independent, at most one page, mapped at PAL_ENTRY_ADDRESS.
+extern const uint8_t pal_entry_code[];
+extern const uint8_t pal_entry_code_end[];
+
+// Exception stubs for vectors 0 to 31, PAL_STUB_BYTES each.
+#define PAL_STUB_BYTES 16
+#define PAL_VECTOR_COUNT 32
+extern const uint8_t pal_exception_stubs[];
+extern const uint8_t pal_exception_stubs_end[];
+
+// A ring 3 `out %al, $PAL_PORT_RETURN` loop: what the benchmarks' floor runs.
+extern const uint8_t pal_out_loop[];
+extern const uint8_t pal_out_loop_end[];
+
+static inline const uint8_t *_Nonnull pal_entry_code_start(void) { return pal_entry_code; }
+static inline size_t pal_entry_code_size(void) { return (size_t)(pal_entry_code_end - pal_entry_code); }
+static inline const uint8_t *_Nonnull pal_exception_stubs_start(void) { return pal_exception_stubs; }
+static inline size_t pal_exception_stubs_size(void) {
+    return (size_t)(pal_exception_stubs_end - pal_exception_stubs);
+}
+static inline const uint8_t *_Nonnull pal_out_loop_start(void) { return pal_out_loop; }
+static inline size_t pal_out_loop_size(void) { return (size_t)(pal_out_loop_end - pal_out_loop); }
+
+#endif

@@ -1,0 +1,32 @@
+// System calls and thread state that Swift cannot reach.
+#ifndef PALIMPSEST_SYSTEM_H
+#define PALIMPSEST_SYSTEM_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/// memfd_create(2) with MFD_CLOEXEC and MFD_ALLOW_SEALING; minus errno on failure.
+int pal_memfd_create(const char *_Nonnull name);
+
+/// Seals a memfd for ever: no write, no growing, no shrinking, no further seals; minus errno on failure.
+int pal_memfd_seal(int descriptor);
+
+/// The real-time signal that stops a running vCPU. The first call claims a free one (default disposition) and
+/// gives it an empty handler without SA_RESTART; minus errno if there is none.
+int pal_kick_signal(void);
+
+/// Unblocks `signal` for this thread, once a thread; later calls cost a thread-local load.
+void pal_thread_accept_kicks(int signal);
+
+/// Nanoseconds of CLOCK_MONOTONIC.
+uint64_t pal_monotonic_nanoseconds(void);
+
+/// Fills `bytes` from getrandom(2); minus errno on failure.
+int pal_random_bytes(void *_Nonnull bytes, size_t count);
+
+/// Starts a detached thread with every signal blocked; 0 or an errno.
+int pal_start_thread(void (*_Nonnull body)(void));
+
+#endif

@@ -1,0 +1,102 @@
+#define _GNU_SOURCE
+#include "include/palimpsest_system.h"
+
+#include "include/palimpsest_mailbox.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stddef.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+int pal_memfd_create(const char *name) {
+    int descriptor = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    return descriptor < 0 ? -errno : descriptor;
+}
+
+int pal_memfd_seal(int descriptor) {
+    int seals = F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL;
+    return fcntl(descriptor, F_ADD_SEALS, seals) < 0 ? -errno : 0;
+}
+
+static void ignore_kick(int signal) { (void)signal; }
+
+static int kick_signal;
+
+static void claim_kick_signal(void) {
+    for (int candidate = SIGRTMAX - 1; candidate > SIGRTMIN; candidate--) {
+        struct sigaction current;
+        if (sigaction(candidate, NULL, &current) < 0 || current.sa_handler != SIG_DFL) continue;
+        struct sigaction action = {.sa_handler = ignore_kick};
+        sigemptyset(&action.sa_mask);
+        if (sigaction(candidate, &action, NULL) == 0) {
+            kick_signal = candidate;
+            return;
+        }
+    }
+    kick_signal = -EBUSY;
+}
+
+int pal_kick_signal(void) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, claim_kick_signal);
+    return kick_signal;
+}
+
+void pal_thread_accept_kicks(int signal) {
+    static _Thread_local bool accepted;
+    if (accepted) return;
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, signal);
+    accepted = pthread_sigmask(SIG_UNBLOCK, &set, NULL) == 0;
+}
+
+uint64_t pal_monotonic_nanoseconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+int pal_random_bytes(void *bytes, size_t count) {
+    uint8_t *next = bytes;
+    while (count > 0) {
+        ssize_t got = getrandom(next, count, 0);
+        if (got < 0) {
+            if (errno == EINTR) continue;
+            return -errno;
+        }
+        next += got;
+        count -= (size_t)got;
+    }
+    return 0;
+}
+
+static void *run_body(void *body) {
+    ((void (*)(void))body)();
+    return NULL;
+}
+
+int pal_start_thread(void (*body)(void)) {
+    sigset_t all, previous;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &previous);
+    pthread_t thread;
+    int failure = pthread_create(&thread, NULL, run_body, (void *)body);
+    if (failure == 0) pthread_detach(thread);
+    pthread_sigmask(SIG_SETMASK, &previous, NULL);
+    return failure;
+}
+
+int pal_initialize_constants(struct pal_constants *constants) {
+    const uint16_t default_control_word = 0x037f;
+    const uint32_t default_mxcsr = 0x1f80;
+    __builtin_memset(constants, 0, sizeof *constants);
+    __builtin_memcpy(constants->xsave_init, &default_control_word, sizeof default_control_word);
+    __builtin_memcpy(constants->xsave_init + 24, &default_mxcsr, sizeof default_mxcsr);
+    constants->abi_version = PAL_ABI_VERSION;
+    return pal_random_bytes(constants->entropy, sizeof constants->entropy);
+}

@@ -1,0 +1,75 @@
+/// Why a guest's call ended without a result. The sandbox is poisoned.
+public struct GuestFault: Error, Sendable, CustomStringConvertible {
+    public enum Kind: Sendable, Hashable {
+        /// A processor exception (Intel SDM vol. 3, table 6-1).
+        case exception(vector: UInt8)
+        /// The stack ran into its guard pages.
+        case stackOverflow
+        /// The guest wrote to more snapshot pages than the scratch memory holds copies of.
+        case scratchExhausted
+        /// A port access the ABI does not know.
+        case illegalPort(UInt16)
+        /// The guest gave up, with this message.
+        case abort(message: String)
+        /// The guest broke the ABI.
+        case protocolViolation(reason: String)
+    }
+
+    public let kind: Kind
+    /// The exception's vector, if there was one.
+    public let vector: UInt8?
+    /// The exception's error code, if it has one.
+    public let errorCode: UInt64?
+    /// The address a page fault was about (CR2).
+    public let address: UInt64?
+    public let registers: GuestRegisters
+    /// The function at `registers.rip`, as `name+0x1c`, from the ELF's symbols.
+    public let symbol: String?
+    /// What the region at `address` is: "code", "stack", "guard"...
+    public let region: String?
+
+    public var description: String {
+        var text = cause
+        if let address { text += " at \(hex(address))" + (region.map { " (\($0))" } ?? " (not mapped)") }
+        text += ", rip \(hex(registers.rip))" + (symbol.map { " in \($0)" } ?? "")
+        return text
+    }
+
+    private var cause: String {
+        switch kind {
+        case .exception(let vector): GuestFault.exceptionName(vector) + accessDescription
+        case .stackOverflow: "stack overflow"
+        case .scratchExhausted: "scratch memory exhausted (raise scratchByteCount)"
+        case .illegalPort(let port): "access to port \(hex(UInt64(port)))"
+        case .abort(let message): "abort: \(message)"
+        case .protocolViolation(let reason): "protocol violation: \(reason)"
+        }
+    }
+
+    private var accessDescription: String {
+        guard vector == 14, let errorCode else { return "" }
+        let access = errorCode & 16 != 0 ? "execute" : errorCode & 2 != 0 ? "write" : "read"
+        return ": \(access) " + (errorCode & 1 != 0 ? "not permitted" : "of unmapped memory")
+    }
+
+    static func exceptionName(_ vector: UInt8) -> String {
+        let names: [UInt8: String] = [
+            0: "#DE divide error", 1: "#DB debug exception", 2: "NMI", 3: "#BP breakpoint", 4: "#OF overflow",
+            5: "#BR bound range exceeded", 6: "#UD invalid opcode", 7: "#NM device not available",
+            8: "#DF double fault", 10: "#TS invalid TSS", 11: "#NP segment not present",
+            12: "#SS stack-segment fault", 13: "#GP general protection", 14: "#PF page fault",
+            16: "#MF x87 floating-point error", 17: "#AC alignment check", 18: "#MC machine check",
+            19: "#XM SIMD floating-point exception", 20: "#VE virtualization exception",
+            21: "#CP control protection",
+        ]
+        return names[vector] ?? "exception \(vector)"
+    }
+
+    /// Vectors whose stack frame has an error code.
+    static func hasErrorCode(_ vector: UInt8) -> Bool {
+        switch vector {
+        case 8, 10...14, 17, 21, 29, 30: true
+        default: false
+        }
+    }
+}

@@ -1,0 +1,83 @@
+/// Puts values where the System V AMD64 ABI has them (3.2.3): six integer registers, eight vector registers, then
+/// the stack. Strings and byte arrays go into the mailbox's data area, and their address and length into two
+/// integer registers, or, if only one is left, both onto the stack.
+///
+/// Writes into the mailbox only, never past its end: what does not fit is counted in `missingByteCount`.
+public struct GuestValueEncoder {
+    @usableFromInline let integers: UnsafeMutablePointer<UInt64>
+    @usableFromInline let floats: UnsafeMutablePointer<UInt64>
+    @usableFromInline let stack: UnsafeMutablePointer<UInt64>
+    /// The mailbox's data area in the host, and its address in the guest.
+    @usableFromInline let data: UnsafeMutableRawBufferPointer
+    @usableFromInline let dataAddress: UInt64
+    @usableFromInline var integerCount = 0
+    @usableFromInline var floatCount = 0
+    @usableFromInline var stackCount = 0
+    @usableFromInline var dataCount: Int
+    /// Bytes of arguments that did not fit the mailbox.
+    @usableFromInline var missingByteCount = 0
+
+    @usableFromInline static let integerRegisterCount = 6
+    @usableFromInline static let floatRegisterCount = 8
+
+    init(
+        integers: UnsafeMutablePointer<UInt64>, floats: UnsafeMutablePointer<UInt64>,
+        stack: UnsafeMutablePointer<UInt64>, data: UnsafeMutableRawBufferPointer, dataAddress: UInt64,
+        dataCount: Int = 0
+    ) {
+        self.integers = integers
+        self.floats = floats
+        self.stack = stack
+        self.data = data
+        self.dataAddress = dataAddress
+        self.dataCount = dataCount
+    }
+
+    // At most 12 arguments of at most two words each: the 24 words of stack always suffice.
+    @inlinable mutating func integer(_ value: UInt64) {
+        if integerCount < GuestValueEncoder.integerRegisterCount {
+            integers[integerCount] = value
+            integerCount &+= 1
+        } else {
+            stack[stackCount] = value
+            stackCount &+= 1
+        }
+    }
+
+    @inlinable mutating func floatingPoint(_ bits: UInt64) {
+        if floatCount < GuestValueEncoder.floatRegisterCount {
+            floats[floatCount] = bits
+            floatCount &+= 1
+        } else {
+            stack[stackCount] = bits
+            stackCount &+= 1
+        }
+    }
+
+    @inlinable mutating func bytes(_ bytes: UnsafeRawBufferPointer) {
+        let address = append(bytes)
+        if integerCount &+ 2 <= GuestValueEncoder.integerRegisterCount {
+            integers[integerCount] = address
+            integers[integerCount &+ 1] = UInt64(bytes.count)
+            integerCount &+= 2
+        } else {
+            stack[stackCount] = address
+            stack[stackCount &+ 1] = UInt64(bytes.count)
+            stackCount &+= 2
+        }
+    }
+
+    /// Copies `bytes` into the data area and returns where the guest finds them.
+    @inlinable mutating func append(_ bytes: UnsafeRawBufferPointer) -> UInt64 {
+        guard bytes.count <= data.count - dataCount else {
+            missingByteCount += bytes.count
+            return 0
+        }
+        let address = dataAddress &+ UInt64(dataCount)
+        if let source = bytes.baseAddress, bytes.count > 0 {
+            (data.baseAddress.unsafelyUnwrapped + dataCount).copyMemory(from: source, byteCount: bytes.count)
+        }
+        dataCount = min((dataCount + bytes.count + 7) & ~7, data.count)
+        return address
+    }
+}

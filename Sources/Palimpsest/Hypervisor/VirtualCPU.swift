@@ -1,0 +1,108 @@
+import CPalimpsest
+import SystemPackage
+
+/// A vCPU in 64-bit mode, ring 3, whose registers are exchanged through the shared `kvm_run` page.
+///
+/// The hot path is `load` + `run`: plain stores into shared memory and one `KVM_RUN`. Every entry that follows
+/// a `load` starts from the same general and special registers, whatever ran before.
+final class VirtualCPU {
+    private let descriptor: FileDescriptor
+    private let area: UnsafeMutableRawBufferPointer
+    /// The page shared with KVM. Valid as long as the vCPU.
+    let state: UnsafeMutablePointer<kvm_run>
+    /// Special registers every call starts from.
+    private var initialSpecialRegisters = kvm_sregs()
+    /// How often `KVM_RUN` was called.
+    private(set) var runCount: UInt64 = 0
+
+    init(adopting descriptor: FileDescriptor, kvm: KVM) throws(MachineError) {
+        self.descriptor = descriptor
+        do throws(MachineError) {
+            area = try VirtualCPU.mapArea(descriptor, byteCount: kvm.vcpuAreaByteCount)
+        } catch {
+            try? descriptor.close()
+            throw error
+        }
+        guard let base = area.baseAddress else { throw .outOfMemory(operation: "mmap of kvm_run") }
+        state = base.assumingMemoryBound(to: kvm_run.self)
+        pal_run_sync_all(state)
+        let list = CPUIDList(kvm.cpuid)
+        try KVM.control(descriptor, "KVM_SET_CPUID2", PAL_KVM_SET_CPUID2, UInt(bitPattern: list.header))
+    }
+
+    deinit {
+        SystemMemory.unmap(area)
+        try? descriptor.close()
+    }
+
+    private static func mapArea(
+        _ descriptor: FileDescriptor, byteCount: Int
+    ) throws(MachineError) -> UnsafeMutableRawBufferPointer {
+        try SystemMemory.map(descriptor, byteCount: byteCount, writable: true)
+    }
+
+    /// Sets control registers, descriptor tables and segments for good. Cold: several vCPU ioctls.
+    func configure(_ processor: ProcessorState) throws(MachineError) {
+        var registers = kvm_sregs()
+        try KVM.control(descriptor, "KVM_GET_SREGS", PAL_KVM_GET_SREGS, with: &registers)
+        processor.apply(to: &registers)
+        try KVM.control(descriptor, "KVM_SET_SREGS", PAL_KVM_SET_SREGS, with: &registers)
+        try KVM.control(descriptor, "KVM_GET_SREGS", PAL_KVM_GET_SREGS, with: &initialSpecialRegisters)
+        var features = kvm_xcrs()
+        features.nr_xcrs = 1
+        features.xcrs.0.value = processor.extendedFeatures
+        try KVM.control(descriptor, "KVM_SET_XCRS", PAL_KVM_SET_XCRS, with: &features)
+    }
+
+    /// Makes the next `run` start at `instruction` with stack pointer `stack`, every other general register zero,
+    /// and segments, bases and control registers as configured.
+    func load(instruction: UInt64, stack: UInt64) {
+        var registers = kvm_regs()
+        registers.rip = instruction
+        registers.rsp = stack
+        registers.rflags = ProcessorState.initialFlags
+        pal_run_regs(state).pointee = registers
+        pal_run_sregs(state).pointee = initialSpecialRegisters
+        pal_run_load_all(state)
+    }
+
+    /// Enters the guest: exactly one system call.
+    func run() -> VirtualCPUExit {
+        runCount &+= 1
+        let result = pal_kvm_run(descriptor.rawValue)
+        if result < 0 {
+            let errno = Errno(rawValue: -result)
+            return errno == .interrupted || errno == .resourceTemporarilyUnavailable ? .interrupted : .failed(errno)
+        }
+        switch Int32(bitPattern: state.pointee.exit_reason) {
+        case KVM_EXIT_IO: return portExit()
+        case KVM_EXIT_INTR: return .interrupted
+        case KVM_EXIT_MMIO: return .memoryMappedIO(address: pal_run_mmio_address(state))
+        case KVM_EXIT_SHUTDOWN: return .shutdown
+        case KVM_EXIT_FAIL_ENTRY: return .entryFailed(reason: pal_run_entry_failure(state))
+        case KVM_EXIT_INTERNAL_ERROR: return .internalError(suberror: pal_run_internal_suberror(state))
+        default: return .unexpected(reason: state.pointee.exit_reason)
+        }
+    }
+
+    /// A stub's exit is told from a guest's by the privilege level, never by the port alone.
+    private func portExit() -> VirtualCPUExit {
+        let port = pal_run_io_port(state)
+        guard pal_run_io_is_out(state), pal_run_io_size(state) == 1, pal_run_io_count(state) == 1 else {
+            return .forbiddenPort(port)
+        }
+        let isSupervisor = pal_run_sregs(state).pointee.ss.dpl == 0
+        let stubs = UInt16(PAL_PORT_EXCEPTION)..<UInt16(PAL_PORT_EXCEPTION + PAL_VECTOR_COUNT)
+        if isSupervisor && stubs.contains(port) {
+            return .exception(vector: UInt8(truncatingIfNeeded: port - stubs.lowerBound))
+        }
+        let ports = UInt16(PAL_PORT_FIRST)...UInt16(PAL_PORT_LAST)
+        return !isSupervisor && ports.contains(port) ? .guestPort(port) : .forbiddenPort(port)
+    }
+
+    /// General registers as of the last exit.
+    var registers: kvm_regs { pal_run_regs(state).pointee }
+
+    /// CR2 as of the last exit: the address a page fault was about.
+    var faultAddress: UInt64 { pal_run_sregs(state).pointee.cr2 }
+}

@@ -1,0 +1,52 @@
+import CPalimpsest
+
+/// Where everything is, in both of a guest's address spaces. The same for all sandboxes.
+///
+/// Guest-physical (within 64 GiB: some processors have only 36 bits of it):
+///
+///     0        trusted layer: entry code, exception stubs, descriptor tables      read-only slot
+///     2 MiB    snapshot layers, each 2 MiB aligned                                read-only slots
+///     32 GiB   scratch                                                            writable slot
+///     48 GiB   mapped files
+///     64 GiB   end
+///
+/// Guest-virtual: see `palimpsest_abi.h`; and in the supervisor half, out of reach of ring 3:
+///
+///     0xffff_8000_0000_0000  (nothing)
+///                   + 4 KiB  exception stubs
+///                   + 8 KiB  GDT, TSS, IDT
+///                  + 16 KiB  exception stack
+enum GuestLayout {
+    static let trustedPhysical = GuestPhysicalAddress(rawValue: 0)
+    static let layersPhysical = GuestPhysicalAddress(rawValue: 2 << 20)
+    static let layerAlignment = 2 << 20
+    static let scratchPhysical = GuestPhysicalAddress(rawValue: 32 << 30)
+    static let scratchLimit = GuestPhysicalAddress(rawValue: 48 << 30)
+    /// Guest-physical address bits the map above needs.
+    static let physicalAddressBits = 36
+
+    static let imageStart = GuestVirtualAddress(rawValue: UInt64(PAL_IMAGE_START))
+    static let imageEnd = GuestVirtualAddress(rawValue: UInt64(PAL_IMAGE_END))
+    static let entry = GuestVirtualAddress(rawValue: UInt64(PAL_ENTRY_ADDRESS))
+    static let constants = GuestVirtualAddress(rawValue: UInt64(PAL_CONSTANTS_ADDRESS))
+    static let mailbox = GuestVirtualAddress(rawValue: UInt64(PAL_MAILBOX_ADDRESS))
+    static let stackTop = GuestVirtualAddress(rawValue: UInt64(PAL_STACK_TOP))
+    static let heap = GuestVirtualAddress(rawValue: UInt64(PAL_HEAP_ADDRESS))
+
+    private static let supervisor = GuestVirtualAddress(rawValue: 0xffff_8000_0000_0000)
+    static let stubs = supervisor + pageByteCount
+    static let descriptorTables = supervisor + 2 * pageByteCount
+    static let exceptionStack = supervisor + 4 * pageByteCount
+    static let exceptionStackTop = exceptionStack + pageByteCount
+
+    // Pages of the trusted layer.
+    static let trustedEntryPage = 0
+    static let trustedStubsPage = 1
+    static let trustedTablesPage = 2
+    static let trustedPageCount = 3
+
+    // Memory slots.
+    static let trustedSlot: UInt32 = 0
+    static let scratchSlot: UInt32 = 1
+    static let firstLayerSlot: UInt32 = 2
+}

@@ -1,0 +1,10 @@
+/// A range of guest-virtual memory as the guest claims it: hostile until checked.
+struct GuestSpan: Equatable, Sendable {
+    var address: UInt64
+    var byteCount: UInt64
+
+    init(address: UInt64, byteCount: UInt64) {
+        self.address = address
+        self.byteCount = byteCount
+    }
+}

@@ -1,0 +1,49 @@
+/// One entry of a 4-level page table (Intel SDM vol. 3, 4.5; AMD APM vol. 2, 5.4).
+struct PageTableEntry: RawRepresentable, Equatable {
+    let rawValue: UInt64
+
+    static let present: UInt64 = 1 << 0
+    static let writable: UInt64 = 1 << 1
+    static let user: UInt64 = 1 << 2
+    /// Set from the start, so that no walk has to write it.
+    static let accessed: UInt64 = 1 << 5
+    /// Set by the processor, or by KVM for it, at the first write through this entry.
+    static let dirty: UInt64 = 1 << 6
+    /// Ours (bits 9 to 11 are the software's): read-only because the page is still the snapshot's; the first
+    /// write copies it.
+    static let copyOnWrite: UInt64 = 1 << 9
+    static let noExecute: UInt64 = 1 << 63
+    private static let frameMask: UInt64 = 0x000f_ffff_ffff_f000
+
+    static let absent = PageTableEntry(rawValue: 0)
+
+    init(rawValue: UInt64) { self.rawValue = rawValue }
+
+    /// A leaf. Writable pages start with D = 0: they are the tracked ones.
+    init(frame: GuestPhysicalAddress, access: MemoryAccess, isUser: Bool, copyOnWrite: Bool = false) {
+        var value = frame.rawValue | PageTableEntry.present | PageTableEntry.accessed
+        if isUser { value |= PageTableEntry.user }
+        if copyOnWrite {
+            value |= PageTableEntry.copyOnWrite
+        } else if access.contains(.write) {
+            value |= PageTableEntry.writable
+        }
+        if !access.contains(.execute) { value |= PageTableEntry.noExecute }
+        rawValue = value
+    }
+
+    /// A pointer to the next level: permissive, the leaf decides.
+    init(table: GuestPhysicalAddress, isUser: Bool) {
+        rawValue =
+            table.rawValue | PageTableEntry.present | PageTableEntry.writable | PageTableEntry.accessed
+            | (isUser ? PageTableEntry.user : 0)
+    }
+
+    var isPresent: Bool { rawValue & PageTableEntry.present != 0 }
+    var isWritable: Bool { rawValue & PageTableEntry.writable != 0 }
+    var isUser: Bool { rawValue & PageTableEntry.user != 0 }
+    var isDirty: Bool { rawValue & PageTableEntry.dirty != 0 }
+    var isCopyOnWrite: Bool { rawValue & PageTableEntry.copyOnWrite != 0 }
+    var isExecutable: Bool { rawValue & PageTableEntry.noExecute == 0 }
+    var frame: GuestPhysicalAddress { GuestPhysicalAddress(rawValue: rawValue & PageTableEntry.frameMask) }
+}

@@ -1,0 +1,75 @@
+import CPalimpsest
+import SystemPackage
+
+/// Memory behind a descriptor (memfd), mapped into this process: the one thing guest memory is made of.
+///
+/// A *scratch* segment is writable and sparse: pages nobody touched cost nothing. A *snapshot* segment is
+/// written once, by `SharedMemorySegment.snapshot`, then sealed: no one in any process can write it again.
+/// Unmapped and closed when the last user lets go.
+final class SharedMemorySegment: @unchecked Sendable {
+    enum Kind: Sendable { case snapshot, scratch }
+
+    let kind: Kind
+    /// The whole segment in this process. Snapshot segments are mapped read-only.
+    let memory: UnsafeMutableRawBufferPointer
+    let descriptor: FileDescriptor
+
+    private init(kind: Kind, memory: UnsafeMutableRawBufferPointer, descriptor: FileDescriptor) {
+        self.kind = kind
+        self.memory = memory
+        self.descriptor = descriptor
+    }
+
+    deinit {
+        SystemMemory.unmap(memory)
+        try? descriptor.close()
+    }
+
+    var byteCount: Int { memory.count }
+
+    /// Private, writable, zero-filled memory of whole pages.
+    static func scratch(byteCount: Int) throws(MachineError) -> SharedMemorySegment {
+        let descriptor = try open(name: "palimpsest-scratch", byteCount: byteCount)
+        do throws(MachineError) {
+            let memory = try SystemMemory.map(descriptor, byteCount: byteCount, writable: true)
+            return SharedMemorySegment(kind: .scratch, memory: memory, descriptor: descriptor)
+        } catch {
+            try? descriptor.close()
+            throw error
+        }
+    }
+
+    /// Immutable memory: `fill` writes it once, then it is sealed (`F_SEAL_WRITE`, `_GROW`, `_SHRINK`, `_SEAL`)
+    /// and mapped read-only.
+    static func snapshot(
+        byteCount: Int, fill: (UnsafeMutableRawBufferPointer) -> Void
+    ) throws(MachineError) -> SharedMemorySegment {
+        let descriptor = try open(name: "palimpsest-snapshot", byteCount: byteCount)
+        do throws(MachineError) {
+            let writable = try SystemMemory.map(descriptor, byteCount: byteCount, writable: true)
+            fill(writable)
+            // The kernel refuses F_SEAL_WRITE while a writable mapping is alive.
+            SystemMemory.unmap(writable)
+            let sealed = pal_memfd_seal(descriptor.rawValue)
+            guard sealed == 0 else { throw MachineError("seal of a memfd", Errno(rawValue: -sealed)) }
+            let memory = try SystemMemory.map(descriptor, byteCount: byteCount, writable: false)
+            return SharedMemorySegment(kind: .snapshot, memory: memory, descriptor: descriptor)
+        } catch {
+            try? descriptor.close()
+            throw error
+        }
+    }
+
+    private static func open(name: String, byteCount: Int) throws(MachineError) -> FileDescriptor {
+        let result = pal_memfd_create(name)
+        guard result >= 0 else { throw MachineError("memfd_create", Errno(rawValue: -result)) }
+        let descriptor = FileDescriptor(rawValue: result)
+        do {
+            try descriptor.resize(to: Int64(byteCount))
+            return descriptor
+        } catch {
+            try? descriptor.close()
+            throw MachineError("ftruncate of a memfd", error as? Errno ?? .ioError)
+        }
+    }
+}

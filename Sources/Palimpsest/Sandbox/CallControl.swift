@@ -1,0 +1,101 @@
+import CPalimpsest
+import Glibc
+import Synchronization
+
+/// Starts and stops calls: the only part of a sandbox that other threads touch.
+///
+/// One atomic word holds a generation (which call) and a phase:
+///
+///     idle -> starting -> running -> idle                      a call that ends by itself
+///             running -> interrupted | expired     someone stopped it: `immediate_exit` is set, the thread kicked
+///
+/// A stop names the generation it saw, so a late one cannot hit the next call. The stopper holds `lock` from its
+/// exchange to its kick, and the end of a stopped call takes it too: when `end` returns, no stopper will touch
+/// `immediate_exit` for that call any more. A stop is never lost: `immediate_exit` stays set until `end`, so
+/// `KVM_RUN` comes back whether the kick lands before, in or after it (KVM API, section 5, "immediate_exit").
+final class CallControl: Sendable {
+    enum Phase: UInt64 { case idle, starting, running, interrupted, expired }
+
+    private let word = Atomic<UInt64>(0)
+    /// Nanoseconds of the monotonic clock; `UInt64.max` is none.
+    private let deadline = Atomic<UInt64>(.max)
+    private let thread = Atomic<UInt>(0)
+    private let lock = Mutex(())
+    private let signal: CInt
+    /// Valid while a call runs, and only used then.
+    private nonisolated(unsafe) let vcpu: UnsafeMutablePointer<kvm_run>
+
+    /// - Throws: `MachineError` if no signal is free to stop vCPUs with.
+    init(vcpu: UnsafeMutablePointer<kvm_run>) throws(MachineError) {
+        let signal = pal_kick_signal()
+        guard signal > 0 else { throw MachineError("claiming a real-time signal", .init(rawValue: -signal)) }
+        self.signal = signal
+        self.vcpu = vcpu
+    }
+
+    private static func phase(_ word: UInt64) -> Phase { Phase(rawValue: word & 7) ?? .idle }
+    private static func moved(_ word: UInt64, to phase: Phase) -> UInt64 { word & ~7 | phase.rawValue }
+
+    /// Claims the sandbox for a call on this thread; false if one is running.
+    func begin(deadline nanoseconds: UInt64) -> Bool {
+        let current = word.load(ordering: .acquiring)
+        guard CallControl.phase(current) == .idle else { return false }
+        // `starting` first, so that no stopper sees a running call with another's thread or deadline.
+        let claimed = CallControl.moved(current &+ 8, to: .starting)
+        guard word.compareExchange(expected: current, desired: claimed, ordering: .acquiring).exchanged else {
+            return false
+        }
+        pal_thread_accept_kicks(signal)
+        thread.store(UInt(pthread_self()), ordering: .relaxed)
+        deadline.store(nanoseconds, ordering: .relaxed)
+        word.store(CallControl.moved(claimed, to: .running), ordering: .sequentiallyConsistent)
+        if nanoseconds != .max { Watchdog.shared.wakeIfParked() }
+        return true
+    }
+
+    /// Whether someone has stopped the call.
+    var isStopped: Bool {
+        let phase = CallControl.phase(word.load(ordering: .acquiring))
+        return phase == .interrupted || phase == .expired
+    }
+
+    /// Ends the call and says how it stood.
+    @discardableResult
+    func end() -> Phase {
+        let current = word.load(ordering: .relaxed)
+        let last = word.exchange(CallControl.moved(current, to: .idle), ordering: .acquiringAndReleasing)
+        let phase = CallControl.phase(last)
+        if phase != .running {
+            lock.withLock { _ in pal_run_set_immediate_exit(vcpu, false) }
+        }
+        return phase
+    }
+
+    /// Stops the call that is running now; false, and nothing done, if there is none.
+    func interrupt() -> Bool {
+        stop(word.load(ordering: .sequentiallyConsistent), as: .interrupted)
+    }
+
+    /// Stops the call that is running if its deadline has passed. True while a call with a deadline runs.
+    func checkDeadline(now: UInt64) -> Bool {
+        let seen = word.load(ordering: .sequentiallyConsistent)
+        guard CallControl.phase(seen) == .running else { return false }
+        let due = deadline.load(ordering: .relaxed)
+        guard due != .max else { return false }
+        // If `due` is already the next call's, the generation has moved on and the exchange fails.
+        if due <= now { _ = stop(seen, as: .expired) }
+        return true
+    }
+
+    private func stop(_ seen: UInt64, as phase: Phase) -> Bool {
+        guard CallControl.phase(seen) == .running else { return false }
+        return lock.withLock { _ in
+            let stopped = word.compareExchange(
+                expected: seen, desired: CallControl.moved(seen, to: phase), ordering: .sequentiallyConsistent)
+            guard stopped.exchanged else { return false }
+            pal_run_set_immediate_exit(vcpu, true)
+            pthread_kill(pthread_t(thread.load(ordering: .relaxed)), signal)
+            return true
+        }
+    }
+}

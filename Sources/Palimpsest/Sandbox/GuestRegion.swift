@@ -1,0 +1,11 @@
+/// A range of a guest's virtual memory, for people: what it is and what the guest may do with it.
+public struct GuestRegion: Sendable, Hashable, CustomStringConvertible {
+    public let label: String
+    public let addresses: Range<UInt64>
+    /// `READ | WRITE` and the like, or `NONE`.
+    public let access: String
+
+    public var description: String {
+        "\(hex(addresses.lowerBound))-\(hex(addresses.upperBound)) \(access) \(label)"
+    }
+}

@@ -1,0 +1,44 @@
+import SystemPackage
+
+/// Where a guest comes from: an ELF executable.
+public enum GuestSource: Sendable {
+    /// The path of a file.
+    case file(String)
+    /// The file's contents.
+    case bytes([UInt8])
+
+    /// The bytes, read whole.
+    /// - Throws: `SandboxError.guestFileUnreadable`, or `invalidGuest` if it is larger than any guest may be.
+    func load() throws(SandboxError) -> [UInt8] {
+        switch self {
+        case .bytes(let bytes): return bytes
+        case .file(let path):
+            do {
+                return try GuestSource.read(path)
+            } catch let error as GuestImageError {
+                throw .invalidGuest(error)
+            } catch {
+                throw .guestFileUnreadable(path: path, reason: "\(error)")
+            }
+        }
+    }
+
+    private static func read(_ path: String) throws -> [UInt8] {
+        let descriptor = try FileDescriptor.open(path, .readOnly, options: [.closeOnExec, .nonBlocking])
+        defer { try? descriptor.close() }
+        var bytes: [UInt8] = []
+        let chunkByteCount = 1 << 20
+        while true {
+            let old = bytes.count
+            bytes.append(contentsOf: repeatElement(0, count: chunkByteCount))
+            let count = try bytes.withUnsafeMutableBytes {
+                try descriptor.read(into: UnsafeMutableRawBufferPointer(rebasing: $0[old...]))
+            }
+            bytes.removeLast(chunkByteCount - count)
+            if count == 0 { return bytes }
+            guard bytes.count <= ELFImage.maximumByteCount else {
+                throw GuestImageError.tooLarge(byteCount: bytes.count, limit: ELFImage.maximumByteCount)
+            }
+        }
+    }
+}

@@ -1,0 +1,149 @@
+import CPalimpsest
+
+/// Calls: the hot path. A call by handle makes one system call, `KVM_RUN`; it allocates nothing but what a string
+/// or array result is made of, and takes no lock.
+extension Sandbox {
+    /// Calls a guest function by name.
+    ///
+    /// - Parameter deadline: when the call is to be stopped, to the millisecond; nil is never.
+    /// - Throws: `SandboxError`; each case says what status it leaves behind.
+    public func call<Result: GuestValue, each Argument: GuestValue>(
+        _ name: String, _ arguments: repeat each Argument, deadline: ContinuousClock.Instant? = nil
+    ) throws(SandboxError) -> Result {
+        let function = try function(name, as: ((repeat each Argument) -> Result).self)
+        return try call(function, repeat each arguments, deadline: deadline)
+    }
+
+    /// Calls a guest function without result by name.
+    public func call<each Argument: GuestValue>(
+        _ name: String, _ arguments: repeat each Argument, deadline: ContinuousClock.Instant? = nil
+    ) throws(SandboxError) {
+        let function = try function(name, as: ((repeat each Argument) -> Void).self)
+        try call(function, repeat each arguments, deadline: deadline)
+    }
+
+    /// Calls a guest function by handle.
+    @inlinable
+    public func call<Result: GuestValue, each Argument: GuestValue>(
+        _ function: GuestFunction<Result, repeat each Argument>, _ arguments: repeat each Argument,
+        deadline: ContinuousClock.Instant? = nil
+    ) throws(SandboxError) -> Result {
+        var encoder = try begin(function.export, function.image, deadline)
+        repeat (each arguments).encode(into: &encoder)
+        return try Result.decode(from: run(function.export, encoder))
+    }
+
+    /// Calls a guest function without result by handle.
+    @inlinable
+    public func call<each Argument: GuestValue>(
+        _ function: GuestFunction<Void, repeat each Argument>, _ arguments: repeat each Argument,
+        deadline: ContinuousClock.Instant? = nil
+    ) throws(SandboxError) {
+        var encoder = try begin(function.export, function.image, deadline)
+        repeat (each arguments).encode(into: &encoder)
+        _ = try run(function.export, encoder)
+    }
+
+    /// Calls a guest function with values whose types are only known at run time.
+    public func call(
+        _ name: String, arguments: [AnyGuestValue], deadline: ContinuousClock.Instant? = nil
+    ) throws(SandboxError) -> AnyGuestValue {
+        let export = try export(name)
+        let types = arguments.map(\.type)
+        guard types == export.signature.arguments else {
+            throw .signatureMismatch(
+                function: name, expected: export.signature,
+                found: GuestSignature(result: export.signature.result, arguments: types))
+        }
+        var encoder = try begin(export, image, deadline)
+        for argument in arguments { argument.encode(into: &encoder) }
+        return try AnyGuestValue.decode(export.signature.result, from: run(export, encoder))
+    }
+
+    // MARK: - The three steps
+
+    /// Claims the sandbox and returns the place for the arguments. Every successful `begin` is followed by `run`.
+    @usableFromInline
+    func begin(
+        _ export: GuestExport, _ image: ImageIdentity, _ deadline: ContinuousClock.Instant?
+    ) throws(SandboxError) -> GuestValueEncoder {
+        guard image === self.image else { throw .foreignFunction(name: export.name) }
+        try claim(deadline)
+        return makeEncoder()
+    }
+
+    /// Runs the call whose arguments `encoder` took, and gives the sandbox free again.
+    @usableFromInline
+    func run(_ export: GuestExport, _ encoder: GuestValueEncoder) throws(SandboxError) -> GuestValueDecoder {
+        defer { control.end() }
+        guard encoder.missingByteCount == 0 else {
+            throw .argumentsTooLarge(
+                function: export.name, byteCount: encoder.missingByteCount,
+                limit: configuration.mailboxDataByteCount)
+        }
+        counters.calls &+= 1
+        argumentByteCount = encoder.dataCount
+        let mailbox = machine.mailbox
+        pal_prepare_call(mailbox, export.function, export.context, UInt64(encoder.stackCount))
+        try enter(isInitializing: false)
+        if mailbox.pointee.call.status != UInt32(PAL_CALL_OK) { throw failure(of: export) }
+        return GuestValueDecoder(
+            first: mailbox.pointee.call.result.0, second: mailbox.pointee.call.result.1,
+            floatingPoint: mailbox.pointee.call.float_result, memory: machine.memory,
+            byteLimit: configuration.mailboxDataByteCount, function: export.name)
+    }
+
+    /// Refuses a call that cannot run; otherwise no other one can until `control.end()`.
+    func claim(_ deadline: ContinuousClock.Instant?) throws(SandboxError) {
+        var nanoseconds = UInt64.max
+        if let deadline {
+            let remaining = (deadline - .now).nanosecondsRoundedUp
+            guard remaining > 0 else { throw .deadlineExceeded }
+            nanoseconds = pal_monotonic_nanoseconds() &+ UInt64(remaining)
+        }
+        guard control.begin(deadline: nanoseconds) else { throw .callInProgress }
+        guard status == .ready else {
+            control.end()
+            throw status == .poisoned ? .poisoned : .unrecoverable(reason: "an earlier call broke it")
+        }
+    }
+
+    private func makeEncoder() -> GuestValueEncoder {
+        let mailbox = machine.mailbox
+        return GuestValueEncoder(
+            integers: pal_call_integers(mailbox), floats: pal_call_floats(mailbox), stack: pal_call_stack(mailbox),
+            data: mailboxData, dataAddress: GuestLayout.mailbox.rawValue + UInt64(PAL_MAILBOX_DATA_OFFSET))
+    }
+
+    /// The mailbox's data area in the host.
+    var mailboxData: UnsafeMutableRawBufferPointer {
+        UnsafeMutableRawBufferPointer(
+            start: UnsafeMutableRawPointer(machine.mailbox) + Int(PAL_MAILBOX_DATA_OFFSET),
+            count: configuration.mailboxDataByteCount)
+    }
+
+    /// What a call that came back with a status other than success means.
+    private func failure(of export: GuestExport) -> SandboxError {
+        let call = machine.mailbox.pointee.call
+        if call.status == UInt32(PAL_CALL_HOST_ERROR), let error = pendingHostError {
+            pendingHostError = nil
+            return error
+        }
+        let message = message(GuestSpan(address: call.error.address, byteCount: call.error.count))
+        guard call.status == UInt32(PAL_CALL_ERROR), let message else {
+            return poison(.protocolViolation(reason: "call status \(call.status), or no readable error message"))
+        }
+        return .guestError(message: message, code: call.error_code)
+    }
+}
+
+extension Duration {
+    /// Whole nanoseconds, at most about 146 years.
+    var nanosecondsRoundedUp: Int64 {
+        let (seconds, attoseconds) = components
+        let limit: Int64 = 1 << 32
+        if seconds >= limit { return limit * 1_000_000_000 }
+        if seconds < 0 { return 0 }
+        return seconds * 1_000_000_000 + (attoseconds + 999_999_999) / 1_000_000_000
+    }
+}

@@ -1,0 +1,80 @@
+import CPalimpsest
+
+/// Host functions, as the guest calls them.
+extension Sandbox {
+    /// Answers one host call: looks the function up, checks its signature, runs it, writes status and result.
+    /// - Throws: `fault` if the request itself is malformed (status `poisoned`).
+    func answerHostCall() throws(SandboxError) {
+        counters.hostCalls &+= 1
+        // Copied out once: nothing the guest could change is looked at twice.
+        let request = machine.mailbox.pointee.host_call
+        guard let function = try findHostFunction(request) else { return }
+        var call = HostCall(
+            request, encoder: makeResultEncoder(), memory: machine.memory,
+            byteLimit: configuration.mailboxDataByteCount, function: function.name)
+        do {
+            try function.body(&call)
+        } catch let violation as HostCall.Violation {
+            throw poison(.protocolViolation(reason: "\(violation.error)"))
+        } catch {
+            return refuse(.hostFunction(name: function.name, error: error), PAL_HOST_THREW, "\(error)")
+        }
+        guard call.encoder.missingByteCount == 0 else {
+            let error = SandboxError.hostResultTooLarge(
+                name: function.name, byteCount: call.encoder.missingByteCount,
+                limit: configuration.mailboxDataByteCount - argumentByteCount)
+            return refuse(error, PAL_HOST_RESULT_TOO_LARGE, error.description)
+        }
+        machine.mailbox.pointee.host_call.status = UInt32(PAL_HOST_OK)
+    }
+
+    /// The function the guest asks for; nil if there is none like it, which the guest has been told.
+    private func findHostFunction(_ request: pal_host_call) throws(SandboxError) -> HostFunction? {
+        let name = try requestBytes(request.name, limit: Int(PAL_MAX_NAME_BYTES), what: "name")
+        guard let function = name.withUnsafeBytes({ hostFunctions.find($0) }) else {
+            let error = SandboxError.unknownHostFunction(
+                name: GuestLog.escaped(String(decoding: name, as: UTF8.self)), available: hostFunctions.names)
+            refuse(error, PAL_HOST_NOT_FOUND, error.description)
+            return nil
+        }
+        let codes = try requestBytes(request.signature, limit: 1 + GuestSignature.maximumArgumentCount, what: "signature")
+        guard codes == function.codes else {
+            guard let found = GuestSignature(codes: codes) else {
+                throw poison(.protocolViolation(reason: "malformed signature in a host call"))
+            }
+            let error = SandboxError.hostSignatureMismatch(
+                name: function.name, expected: function.signature, found: found)
+            refuse(error, PAL_HOST_SIGNATURE_MISMATCH, error.description)
+            return nil
+        }
+        return function
+    }
+
+    private func requestBytes(_ span: pal_span, limit: Int, what: String) throws(SandboxError) -> [UInt8] {
+        let bytes =
+            span.count <= UInt64(limit)
+            ? try? machine.memory.bytes(GuestSpan(address: span.address, byteCount: span.count)) : nil
+        guard let bytes else {
+            throw poison(.protocolViolation(reason: "\(what) of a host call: \(span.count) bytes at \(hex(span.address))"))
+        }
+        return bytes
+    }
+
+    /// Tells the guest that its host call failed. If it does not handle that, `error` is what the caller gets.
+    private func refuse(_ error: SandboxError, _ status: Int32, _ message: String) {
+        pendingHostError = error
+        var encoder = makeResultEncoder()
+        let room = mailboxData.count - encoder.dataCount
+        let text = Array(message.utf8.prefix(min(Int(PAL_MAX_MESSAGE_BYTES), room)))
+        text.encode(into: &encoder)
+        machine.mailbox.pointee.host_call.status = UInt32(status)
+    }
+
+    /// Results go behind the arguments of the call, which the guest may still be reading.
+    private func makeResultEncoder() -> GuestValueEncoder {
+        let result = pal_host_call_result(machine.mailbox)
+        return GuestValueEncoder(
+            integers: result, floats: result, stack: result, data: mailboxData,
+            dataAddress: GuestLayout.mailbox.rawValue + UInt64(PAL_MAILBOX_DATA_OFFSET), dataCount: argumentByteCount)
+    }
+}

@@ -1,0 +1,61 @@
+import CPalimpsest
+
+/// The first entry: the guest's initialisers run and say what they export.
+extension Sandbox {
+    /// - Throws: what a call throws; `noExports`, `invalidExport`.
+    func initialize(entry: UInt64) throws(SandboxError) -> [GuestExport] {
+        try claim(.now + configuration.initializationTimeLimit)
+        defer { control.end() }
+        pal_prepare_call(machine.mailbox, entry, 0, 0)
+        try enter(isInitializing: true)
+        return try readExports(machine.mailbox.pointee.ready.exports)
+    }
+
+    /// Reads the table once; what the guest does to it later has no effect.
+    private func readExports(_ table: pal_span) throws(SandboxError) -> [GuestExport] {
+        guard table.count > 0 else { throw .noExports }
+        guard table.count <= UInt64(PAL_MAX_EXPORTS) else {
+            throw .invalidExport(
+                index: Int(PAL_MAX_EXPORTS), reason: "\(table.count) exports; at most \(PAL_MAX_EXPORTS) are accepted")
+        }
+        var exports: [GuestExport] = []
+        for index in 0..<Int(table.count) {
+            let address = table.address &+ UInt64(index * MemoryLayout<pal_export>.stride)
+            exports.append(try readExport(index, at: address))
+        }
+        return exports
+    }
+
+    private func readExport(_ index: Int, at address: UInt64) throws(SandboxError) -> GuestExport {
+        guard let record = try? machine.memory.load(address, as: pal_export.self) else {
+            throw .invalidExport(index: index, reason: "it lies at \(hex(address)), outside guest memory")
+        }
+        let nameBytes = try exportBytes(record.name, index, limit: Int(PAL_MAX_NAME_BYTES), "name")
+        guard !nameBytes.isEmpty, let name = String(validating: nameBytes, as: UTF8.self) else {
+            throw .invalidExport(index: index, reason: "its name is empty or not UTF-8")
+        }
+        let codes = try exportBytes(record.signature, index, limit: 1 + GuestSignature.maximumArgumentCount, "signature")
+        guard let signature = GuestSignature(codes: codes) else {
+            throw .invalidExport(index: index, reason: "the signature of '\(GuestLog.escaped(name))' is malformed")
+        }
+        let function = GuestVirtualAddress(rawValue: record.function)
+        guard machine.memory.mapping(at: function)?.region.label == .code else {
+            throw .invalidExport(
+                index: index, reason: "the address of '\(GuestLog.escaped(name))', \(function), is not code")
+        }
+        return GuestExport(name: name, signature: signature, function: record.function, context: record.context)
+    }
+
+    private func exportBytes(_ span: pal_span, _ index: Int, limit: Int, _ what: String) throws(SandboxError) -> [UInt8] {
+        let bytes =
+            span.count <= UInt64(limit)
+            ? try? machine.memory.bytes(GuestSpan(address: span.address, byteCount: span.count)) : nil
+        guard let bytes else {
+            throw .invalidExport(
+                index: index,
+                reason: "its \(what), \(span.count) bytes at \(hex(span.address)), is too long (limit \(limit)) or "
+                    + "outside guest memory")
+        }
+        return bytes
+    }
+}

@@ -1,0 +1,127 @@
+import CPalimpsest
+
+/// Entering the guest and answering its exits.
+extension Sandbox {
+    /// Enters the trusted entry code and stays until the call is over: `ready` while initialising, `return` otherwise.
+    /// - Throws: `fault`, `deadlineExceeded`, `interrupted` (status `poisoned`), `unrecoverable`.
+    func enter(isInitializing: Bool) throws(SandboxError) {
+        pendingHostError = nil
+        machine.vcpu.load(instruction: GuestLayout.entry.rawValue, stack: GuestLayout.stackTop.rawValue)
+        while true {
+            let exit = machine.vcpu.run()
+            if case .guestPort(UInt16(PAL_PORT_RETURN)) = exit, !isInitializing { return }
+            if case .guestPort(UInt16(PAL_PORT_READY)) = exit, isInitializing { return }
+            try answer(exit)
+        }
+    }
+
+    /// Does what an exit asks for; returns if the guest is to be resumed.
+    private func answer(_ exit: VirtualCPUExit) throws(SandboxError) {
+        switch exit {
+        case .exception(vector: 14): try resolvePageFault()
+        case .exception(let vector): throw fault(.exception(vector: vector), vector: vector)
+        case .guestPort(UInt16(PAL_PORT_HOST_CALL)): try answerHostCall()
+        case .guestPort(UInt16(PAL_PORT_LOG)): try writeLog()
+        case .guestPort(UInt16(PAL_PORT_ABORT)): throw abort()
+        case .guestPort(let port): throw poison(.protocolViolation(reason: "port \(hex(UInt64(port))) out of turn"))
+        case .forbiddenPort(let port): throw poison(.illegalPort(port))
+        case .interrupted: try checkStopped()
+        case .memoryMappedIO(let address): throw giveUp("access to guest-physical \(hex(address))")
+        case .shutdown: throw giveUp("the vCPU shut down (triple fault)")
+        case .entryFailed(let reason): throw giveUp("the processor refused the guest's state (reason \(hex(reason)))")
+        case .internalError(let suberror): throw giveUp("KVM internal error, suberror \(suberror)")
+        case .unexpected(let reason): throw giveUp("unexpected KVM exit reason \(reason)")
+        case .failed(let errno): throw giveUp("KVM_RUN: \(errno)")
+        }
+    }
+
+    /// A signal that was not ours, or a kick that came late, changes nothing: the guest is resumed.
+    private func checkStopped() throws(SandboxError) {
+        guard control.isStopped else { return }
+        status = .poisoned
+        throw control.end() == .expired ? .deadlineExceeded : .interrupted
+    }
+
+    private func resolvePageFault() throws(SandboxError) {
+        counters.pageFaults &+= 1
+        let address = GuestVirtualAddress(rawValue: machine.vcpu.faultAddress)
+        let frame = machine.exceptionFrame
+        guard frame.codeSegment & 3 == 3 else { throw giveUp("page fault in ring 0 at \(address)") }
+        switch machine.memory.resolve(address, errorCode: frame.errorCode) {
+        case .resolved: return
+        case .exhausted: throw fault(.scratchExhausted, vector: 14)
+        case .denied:
+            let isStack = isStackGuard(address, stack: frame.stack)
+            throw fault(isStack ? .stackOverflow : .exception(vector: 14), vector: 14)
+        }
+    }
+
+    /// Below the stack's last page, in the guard pages: the stack has run over.
+    private func isStackGuard(_ address: GuestVirtualAddress, stack: UInt64) -> Bool {
+        machine.memory.mapping(at: address)?.region.label == .guardPages && address < GuestLayout.stackTop
+    }
+
+    // MARK: - Endings
+
+    /// Ends the call with a fault of the processor's.
+    private func fault(_ kind: GuestFault.Kind, vector: UInt8) -> SandboxError {
+        status = .poisoned
+        let frame = machine.exceptionFrame
+        var registers = GuestRegisters(machine.vcpu.registers)
+        registers.rip = frame.instruction
+        registers.rsp = frame.stack
+        registers.rflags = frame.flags
+        let address = vector == 14 ? machine.vcpu.faultAddress : nil
+        return .fault(
+            GuestFault(
+                kind: kind, vector: vector, errorCode: GuestFault.hasErrorCode(vector) ? frame.errorCode : nil,
+                address: address, registers: registers, symbol: symbols.name(at: registers.rip),
+                region: address.flatMap(label)))
+    }
+
+    /// Ends the call with a fault the engine found.
+    func poison(_ kind: GuestFault.Kind) -> SandboxError {
+        status = .poisoned
+        let registers = GuestRegisters(machine.vcpu.registers)
+        return .fault(
+            GuestFault(
+                kind: kind, vector: nil, errorCode: nil, address: nil, registers: registers,
+                symbol: symbols.name(at: registers.rip), region: nil))
+    }
+
+    private func giveUp(_ reason: String) -> SandboxError {
+        status = .unrecoverable
+        return .unrecoverable(reason: reason)
+    }
+
+    private func abort() -> SandboxError {
+        let text = machine.mailbox.pointee.message.text
+        return poison(
+            .abort(message: message(GuestSpan(address: text.address, byteCount: text.count)) ?? "(unreadable message)"))
+    }
+
+    private func label(at address: UInt64) -> String? {
+        machine.memory.mapping(at: GuestVirtualAddress(rawValue: address))?.region.label.rawValue
+    }
+
+    // MARK: - Messages
+
+    private func writeLog() throws(SandboxError) {
+        let message = machine.mailbox.pointee.message
+        guard let bytes = messageBytes(GuestSpan(address: message.text.address, byteCount: message.text.count)) else {
+            throw poison(.protocolViolation(reason: "log text outside guest memory"))
+        }
+        log.write(bytes, level: message.level)
+    }
+
+    /// The first `PAL_MAX_MESSAGE_BYTES` of a guest's text, repaired if it is not UTF-8; nil if it is not the guest's.
+    func message(_ span: GuestSpan) -> String? {
+        messageBytes(span).map { GuestLog.escaped(String(decoding: $0, as: UTF8.self)) }
+    }
+
+    private func messageBytes(_ span: GuestSpan) -> [UInt8]? {
+        let limited = GuestSpan(
+            address: span.address, byteCount: min(span.byteCount, UInt64(PAL_MAX_MESSAGE_BYTES)))
+        return try? machine.memory.bytes(limited)
+    }
+}

@@ -1,0 +1,61 @@
+import CPalimpsest
+import Logging
+
+/// Sizes and limits of a sandbox. Memory is sparse: what a guest does not touch costs nothing.
+///
+/// Sizes are in bytes, and must be multiples of the page size (4,096).
+public struct SandboxConfiguration: Sendable {
+    /// What the guest's allocator may hand out: 64 KiB to 8 GiB.
+    public var heapByteCount: Int
+    /// The guest's stack, with guard pages below and above: 16 KiB to 64 MiB.
+    public var stackByteCount: Int
+    /// String and byte arguments of one call, and the largest result: 8 KiB to 64 MiB. 1 KiB of it is the header.
+    public var mailboxByteCount: Int
+    /// Page tables, and copies of the image's pages that the guest writes to: 1 MiB to 4 GiB.
+    public var scratchByteCount: Int
+    /// How long the guest's initialisers may take.
+    public var initializationTimeLimit: Duration
+    /// Where the guest's log lines go.
+    public var logger: Logger
+
+    public static let heapRange = 64 << 10...8 << 30
+    public static let stackRange = 16 << 10...64 << 20
+    public static let mailboxRange = 8 << 10...64 << 20
+    public static let scratchRange = 1 << 20...4 << 30
+
+    public init(
+        heapByteCount: Int = 64 << 20, stackByteCount: Int = 1 << 20, mailboxByteCount: Int = 1 << 20,
+        scratchByteCount: Int = 64 << 20, initializationTimeLimit: Duration = .seconds(10),
+        logger: Logger = Logger(label: "palimpsest.guest")
+    ) {
+        self.heapByteCount = heapByteCount
+        self.stackByteCount = stackByteCount
+        self.mailboxByteCount = mailboxByteCount
+        self.scratchByteCount = scratchByteCount
+        self.initializationTimeLimit = initializationTimeLimit
+        self.logger = logger
+    }
+
+    /// - Throws: `SandboxError.invalidConfiguration`, naming the first size that is out of range.
+    func validate() throws(SandboxError) {
+        let sizes = [
+            ("heapByteCount", heapByteCount, SandboxConfiguration.heapRange),
+            ("stackByteCount", stackByteCount, SandboxConfiguration.stackRange),
+            ("mailboxByteCount", mailboxByteCount, SandboxConfiguration.mailboxRange),
+            ("scratchByteCount", scratchByteCount, SandboxConfiguration.scratchRange),
+        ]
+        for (name, value, range) in sizes where !range.contains(value) || !value.isPageAligned {
+            throw .invalidConfiguration(
+                name: name, value: value,
+                expected: "\(range.lowerBound) to \(range.upperBound), a multiple of \(pageByteCount)")
+        }
+        guard initializationTimeLimit > .zero else {
+            throw .invalidConfiguration(
+                name: "initializationTimeLimit", value: Int(initializationTimeLimit.components.seconds),
+                expected: "a time above zero")
+        }
+    }
+
+    /// Bytes of strings and arrays that one call can carry.
+    var mailboxDataByteCount: Int { mailboxByteCount - Int(PAL_MAILBOX_DATA_OFFSET) }
+}

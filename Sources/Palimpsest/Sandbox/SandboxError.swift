@@ -1,0 +1,120 @@
+/// Everything that can go wrong, one case a cause. Each case says what status it leaves the sandbox in.
+public enum SandboxError: Error, Sendable, CustomStringConvertible {
+    // Making a sandbox: there is none afterwards.
+
+    /// KVM, memory or descriptors are not to be had.
+    case machine(MachineError)
+    /// A size is out of range.
+    case invalidConfiguration(name: String, value: Int, expected: String)
+    /// The guest's file cannot be read.
+    case guestFileUnreadable(path: String, reason: String)
+    /// The guest's file is not an ELF executable the engine accepts.
+    case invalidGuest(GuestImageError)
+    /// The guest was built for another version of the ABI.
+    case abiVersionMismatch(guest: UInt32, host: UInt32)
+    /// The guest registered nothing that could be called.
+    case noExports
+    /// An entry of the guest's export table is malformed.
+    case invalidExport(index: Int, reason: String)
+    /// A host function cannot be registered like this.
+    case invalidHostFunction(name: String, reason: String)
+
+    // Before a call: nothing has run, the status is what it was.
+
+    /// The guest exports nothing of that name.
+    case unknownFunction(name: String, available: [String])
+    /// `expected` is what the guest exports, `found` what the caller asked for.
+    case signatureMismatch(function: String, expected: GuestSignature, found: GuestSignature)
+    /// A function handle of another guest.
+    case foreignFunction(name: String)
+    /// String and byte arguments do not fit the mailbox. Raise `mailboxByteCount`.
+    case argumentsTooLarge(function: String, byteCount: Int, limit: Int)
+    /// Text that does not read as a value of that type.
+    case invalidValue(text: String, type: GuestValueType)
+    /// The sandbox is running a call: from another thread, or from a host function of its own.
+    case callInProgress
+    /// An earlier call ended in a fault, at its deadline, or interrupted.
+    case poisoned
+    /// The virtual machine can no longer be trusted.
+    case unrecoverable(reason: String)
+
+    // After a call: the status stays `ready`.
+
+    /// The guest function failed and said so.
+    case guestError(message: String, code: UInt32)
+    /// A host function threw, and the guest did not handle it. `error` is what it threw.
+    case hostFunction(name: String, error: any Error)
+    /// The guest called a host function that is not registered, and did not handle that.
+    case unknownHostFunction(name: String, available: [String])
+    /// The guest called a host function with another signature, and did not handle that.
+    case hostSignatureMismatch(name: String, expected: GuestSignature, found: GuestSignature)
+    /// A host function's result does not fit the mailbox, and the guest did not handle that.
+    case hostResultTooLarge(name: String, byteCount: Int, limit: Int)
+    /// A result is larger than the mailbox.
+    case valueTooLarge(function: String, byteCount: UInt64, limit: Int)
+    /// A string result is not UTF-8.
+    case invalidUTF8(function: String)
+
+    // After a call: the status is `poisoned`.
+
+    /// A string or byte result points to memory that is not the guest's to read.
+    case invalidPointer(function: String, address: UInt64, byteCount: UInt64)
+    /// The guest's code faulted, gave up or broke the ABI.
+    case fault(GuestFault)
+    /// The call had not ended at its deadline. (A deadline already past runs nothing and leaves `ready`.)
+    case deadlineExceeded
+    /// An `InterruptHandle` stopped the call.
+    case interrupted
+}
+
+extension SandboxError {
+    public var description: String {
+        switch self {
+        case .machine(let error): error.description
+        case .invalidConfiguration(let name, let value, let expected):
+            "Configuration: \(name) is \(value); expected \(expected)."
+        case .guestFileUnreadable(let path, let reason): "Guest file \(path) cannot be read: \(reason)."
+        case .invalidGuest(let error): "Invalid guest: \(error)."
+        case .abiVersionMismatch(let guest, let host):
+            "The guest was built for ABI version \(guest), this engine speaks version \(host). "
+                + "Rebuild the guest with this engine's SDK."
+        case .noExports: "The guest exports no function. Export at least one (PALIMPSEST_EXPORT in C, export in Swift)."
+        case .invalidExport(let index, let reason): "Entry \(index) of the guest's export table is invalid: \(reason)."
+        case .invalidHostFunction(let name, let reason): "Host function '\(name)' cannot be registered: \(reason)."
+        case .unknownFunction(let name, let available):
+            "The guest exports no function '\(name)'. It exports: \(list(available))."
+        case .signatureMismatch(let function, let expected, let found):
+            "'\(function)' is \(expected), but was called as \(found)."
+        case .foreignFunction(let name): "The handle of '\(name)' belongs to another guest. Look it up in this sandbox."
+        case .argumentsTooLarge(let function, let byteCount, let limit):
+            "The arguments of '\(function)' need \(byteCount) bytes more than fit: the mailbox holds \(limit). "
+                + "Raise mailboxByteCount."
+        case .invalidValue(let text, let type): "'\(text)' is not a value of type \(type)."
+        case .callInProgress:
+            "The sandbox is running a call. One call at a time; a host function cannot call back into its sandbox."
+        case .poisoned: "The sandbox is poisoned by an earlier fault, deadline or interrupt. Make a new one."
+        case .unrecoverable(let reason): "The virtual machine can no longer be trusted: \(reason). Make a new sandbox."
+        case .guestError(let message, let code): "The guest function failed (code \(code)): \(message)"
+        case .hostFunction(let name, let error): "Host function '\(name)' threw: \(error)"
+        case .unknownHostFunction(let name, let available):
+            "The guest called host function '\(name)', which is not registered. Registered: \(list(available))."
+        case .hostSignatureMismatch(let name, let expected, let found):
+            "Host function '\(name)' is \(expected), but the guest called it as \(found)."
+        case .hostResultTooLarge(let name, let byteCount, let limit):
+            "The result of host function '\(name)' has \(byteCount) bytes; \(limit) fit the mailbox. "
+                + "Raise mailboxByteCount."
+        case .valueTooLarge(let function, let byteCount, let limit):
+            "'\(function)' returned \(byteCount) bytes; at most \(limit) are accepted. Raise mailboxByteCount."
+        case .invalidUTF8(let function): "'\(function)' returned a string that is not UTF-8. Return bytes instead."
+        case .invalidPointer(let function, let address, let byteCount):
+            "'\(function)' returned \(byteCount) bytes at \(hex(address)), which is not all readable guest memory."
+        case .fault(let fault): "Guest fault: \(fault)."
+        case .deadlineExceeded: "The call had not ended at its deadline."
+        case .interrupted: "The call was interrupted."
+        }
+    }
+
+    private func list(_ names: [String]) -> String {
+        names.isEmpty ? "none" : names.prefix(32).joined(separator: ", ") + (names.count > 32 ? ", ..." : "")
+    }
+}
