@@ -19,14 +19,13 @@ let package = Package(
     ],
     targets: [
         // The engine.
-        .target(name: "CPalimpsest"),
+        .target(name: "CPalimpsest", dependencies: ["CLiburing"]),
         .systemLibrary(
             name: "CLiburing", pkgConfig: "liburing", providers: [.apt(["liburing-dev", "linux-libc-dev"])]),
         .target(
             name: "Palimpsest",
             dependencies: [
                 "CPalimpsest",
-                "CLiburing",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ]),

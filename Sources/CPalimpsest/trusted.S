@@ -68,10 +68,4 @@ pal_exception_stubs:
     .balign PAL_STUB_BYTES
 pal_exception_stubs_end:
 
-    .globl pal_out_loop, pal_out_loop_end
-pal_out_loop:
-1:  outb    %al, $PAL_PORT_RETURN
-    jmp     1b
-pal_out_loop_end:
-
     .section .note.GNU-stack, "", @progbits

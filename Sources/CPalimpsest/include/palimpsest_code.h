@@ -15,17 +15,11 @@ extern const uint8_t pal_entry_code_end[];
 extern const uint8_t pal_exception_stubs[];
 extern const uint8_t pal_exception_stubs_end[];
 
-// A ring 3 `out %al, $PAL_PORT_RETURN` loop: what the benchmarks' floor runs.
-extern const uint8_t pal_out_loop[];
-extern const uint8_t pal_out_loop_end[];
-
 static inline const uint8_t *_Nonnull pal_entry_code_start(void) { return pal_entry_code; }
 static inline size_t pal_entry_code_size(void) { return (size_t)(pal_entry_code_end - pal_entry_code); }
 static inline const uint8_t *_Nonnull pal_exception_stubs_start(void) { return pal_exception_stubs; }
 static inline size_t pal_exception_stubs_size(void) {
     return (size_t)(pal_exception_stubs_end - pal_exception_stubs);
 }
-static inline const uint8_t *_Nonnull pal_out_loop_start(void) { return pal_out_loop; }
-static inline size_t pal_out_loop_size(void) { return (size_t)(pal_out_loop_end - pal_out_loop); }
 
 #endif

@@ -85,6 +85,14 @@ final class VirtualCPU {
         }
     }
 
+    /// For benchmarks: from here on registers stay in KVM.
+    func stopSynchronizingRegisters() { state.pointee.kvm_valid_regs = 0 }
+
+    /// For benchmarks: the bare system call, and whether it ended in a port exit.
+    func resumeBare() -> Bool {
+        pal_kvm_run(descriptor.rawValue) == 0 && state.pointee.exit_reason == UInt32(KVM_EXIT_IO)
+    }
+
     /// A stub's exit is told from a guest's by the privilege level, never by the port alone.
     private func portExit() -> VirtualCPUExit {
         let port = pal_run_io_port(state)

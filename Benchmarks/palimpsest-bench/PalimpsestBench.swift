@@ -1,0 +1,53 @@
+import ArgumentParser
+import Foundation
+
+@main
+struct PalimpsestBench: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "palimpsest-bench",
+        abstract: "Measures the engine, each result beside its floor.",
+        discussion: """
+            Every sample is one operation, timed by itself. A result and its floor are measured in turn in the \
+            same run; `ratio` is p50 over the floor's p50.
+
+            EXAMPLES
+              swift run -c release palimpsest-bench
+              swift run -c release palimpsest-bench call --json call.json
+
+            SUITES
+            \(Suite.all.map { "  \($0.name): \($0.summary)" }.joined(separator: "\n"))
+            """)
+
+    @Argument(help: "Suites to run; all if none is named.")
+    var suites: [String] = []
+
+    @Flag(help: "Fewer samples: seconds instead of a minute.")
+    var quick = false
+
+    @Option(help: ArgumentHelp("Also write the results to this file.", valueName: "file"))
+    var json: String?
+
+    func validate() throws {
+        for name in suites where !Suite.all.contains(where: { $0.name == name }) {
+            throw ValidationError(BenchmarkError.unknownSuite(name).description)
+        }
+    }
+
+    func run() throws {
+        let chosen = suites.isEmpty ? Suite.all : Suite.all.filter { suites.contains($0.name) }
+        var records: [Record] = []
+        for suite in chosen {
+            FileHandle.standardError.write(Data("running \(suite.name): \(suite.summary)\n".utf8))
+            let fresh = try suite.run(Effort(isQuick: quick))
+            // A floor that several suites measure beside their results is reported once, the latest.
+            records.removeAll { old in fresh.contains { $0.name == old.name } }
+            records += fresh
+        }
+        print(Table.text(records))
+        if let json {
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
+            try encoder.encode(Report(results: records)).write(to: URL(fileURLWithPath: json), options: .atomic)
+        }
+    }
+}

@@ -1,0 +1,15 @@
+/// A group of results that are measured together.
+struct Suite {
+    let name: String
+    let summary: String
+    let run: (Effort) throws -> [Record]
+
+    static let all = [Suite.floor, Suite.call]
+}
+
+/// How many samples to take.
+struct Effort {
+    let isQuick: Bool
+    var sampleCount: Int { isQuick ? 2_000 : 50_000 }
+    var warmUpCount: Int { isQuick ? 200 : 2_000 }
+}

@@ -1,0 +1,28 @@
+/// Why a guest could not be built.
+public enum GuestBuildError: Error, Sendable, CustomStringConvertible {
+    /// A tool of the Swift toolchain is not where it should be.
+    case toolNotFound(name: String, searched: String)
+    case noSources
+    case sourceNotFound(String)
+    case unknownSourceKind(String)
+    /// The Embedded Swift libraries for bare-metal x86-64 are not in the toolchain.
+    case embeddedLibraryNotFound(String)
+    /// A tool ran and refused; `diagnostics` is what it printed.
+    case toolFailed(name: String, status: Int32, diagnostics: String)
+    case fileSystem(operation: String, path: String, reason: String)
+
+    public var description: String {
+        switch self {
+        case .toolNotFound(let name, let searched):
+            "\(name) not found in \(searched). Install a Swift 6.3 toolchain and put its usr/bin into PATH."
+        case .noSources: "no source files; name at least one .c, .S or .swift file"
+        case .sourceNotFound(let path): "source file \(path) not found"
+        case .unknownSourceKind(let path): "\(path): expected a .c, .S or .swift file"
+        case .embeddedLibraryNotFound(let path):
+            "\(path) not found: this Swift toolchain has no Embedded Swift for x86_64-unknown-none-elf"
+        case .toolFailed(let name, let status, let diagnostics):
+            "\(name) failed (exit status \(status)):\n\(diagnostics)"
+        case .fileSystem(let operation, let path, let reason): "\(operation) \(path): \(reason)"
+        }
+    }
+}

@@ -1,0 +1,133 @@
+import Foundation
+
+/// Turns guest sources into a guest: a static ELF with the SDK's runtime in it.
+///
+///     try GuestCompiler().build(sources: ["greeter.c"], output: "greeter.elf")
+///
+/// `.c` and `.S` files are compiled by the toolchain's clang, all `.swift` files together by its swiftc as Embedded
+/// Swift (one of them is `main.swift`), and everything is linked by its lld.
+public struct GuestCompiler: Sendable {
+    public struct Options: Sendable {
+        /// 0 to 3, or s.
+        public var optimization = "2"
+        /// DWARF, for debuggers and symbols.
+        public var debugInformation = true
+        /// Prints the commands, and what they print, on standard error.
+        public var isVerbose = false
+
+        public init() {}
+    }
+
+    private let toolchain: Toolchain
+
+    /// - Throws: `GuestBuildError.toolNotFound`
+    public init() throws(GuestBuildError) { toolchain = try Toolchain() }
+
+    /// Builds `output` from `sources`. The file appears whole or not at all.
+    /// - Throws: `GuestBuildError`, with the compilers' diagnostics in it.
+    public func build(sources: [String], output: String, options: Options = .init()) throws(GuestBuildError) {
+        guard !sources.isEmpty else { throw .noSources }
+        for source in sources {
+            guard FileManager.default.fileExists(atPath: source) else { throw .sourceNotFound(source) }
+        }
+        let work = try TemporaryDirectory()
+        for file in EmbeddedFile.sdk { try work.write("sdk/" + file.path, file.bytes) }
+        let sdk = work.path + "/sdk"
+
+        var objects: [String] = []
+        var swiftSources: [String] = []
+        for (index, source) in (sources + runtimeSources(sdk)).enumerated() {
+            switch URL(fileURLWithPath: source).pathExtension {
+            case "c", "S":
+                let object = "\(work.path)/\(index).o"
+                try compileC(source, object, sdk, options)
+                objects.append(object)
+            case "swift": swiftSources.append(source)
+            default: throw .unknownSourceKind(source)
+            }
+        }
+        var libraries: [String] = []
+        if !swiftSources.isEmpty {
+            objects.append(try compileSwift(swiftSources, sdk, work.path, options))
+            libraries.append(try unicodeLibrary())
+        }
+        let image = work.path + "/guest.elf"
+        try link(objects, libraries, sdk, image, options)
+        try place(image, output)
+    }
+
+    private func runtimeSources(_ sdk: String) -> [String] {
+        ["start.c", "host.c", "memory.c", "allocator.c", "random.c", "dispatch.S"].map { sdk + "/" + $0 }
+    }
+
+    // MARK: - Steps
+
+    private func compileC(
+        _ source: String, _ object: String, _ sdk: String, _ options: Options
+    ) throws(GuestBuildError) {
+        try toolchain.clang.run(
+            targetFlags + [
+                "-std=c23", "-Wall", "-O\(options.optimization)", "-ffunction-sections", "-fdata-sections", "-I", sdk,
+                "-c", source, "-o", object,
+            ] + (options.debugInformation ? ["-g"] : []),
+            isVerbose: options.isVerbose)
+    }
+
+    private var targetFlags: [String] {
+        [
+            "--target=\(Toolchain.embeddedTarget)", "-ffreestanding", "-fno-stack-protector", "-fno-pic",
+            "-mcmodel=small",
+        ]
+    }
+
+    /// The overlay and the guest in one module: one whole-program compilation, everything specialised.
+    private func compileSwift(
+        _ sources: [String], _ sdk: String, _ work: String, _ options: Options
+    ) throws(GuestBuildError) -> String {
+        let object = work + "/swift.o"
+        try toolchain.swiftc.run(
+            [
+                "-target", Toolchain.embeddedTarget, "-enable-experimental-feature", "Embedded", "-wmo",
+                options.optimization == "0" ? "-Onone" : options.optimization == "s" ? "-Osize" : "-O",
+                "-Xfrontend", "-disable-stack-protector", "-Xfrontend", "-function-sections", "-swift-version", "6",
+                "-module-name", "Guest", "-module-cache-path", work + "/modules", "-I", sdk + "/Swift",
+                "-Xcc", "-ffreestanding", "-Xcc", "-std=c23", "-Xcc", "-fno-pic", "-Xcc", "-mcmodel=small", "-Xcc", "-I",
+                "-Xcc", sdk,
+            ] + (options.debugInformation ? ["-g"] : []) + sources + [
+                sdk + "/Swift/PalimpsestGuest.swift", "-c", "-o", object,
+            ], isVerbose: options.isVerbose)
+        return object
+    }
+
+    private func unicodeLibrary() throws(GuestBuildError) -> String {
+        let path = toolchain.embeddedLibraries + "/libswiftUnicodeDataTables.a"
+        guard FileManager.default.fileExists(atPath: path) else { throw .embeddedLibraryNotFound(path) }
+        return path
+    }
+
+    private func link(
+        _ objects: [String], _ libraries: [String], _ sdk: String, _ image: String, _ options: Options
+    ) throws(GuestBuildError) {
+        try toolchain.linker.run(
+            [
+                "-static", "--no-pie", "--gc-sections", "-z", "noexecstack", "-z", "max-page-size=4096", "-T",
+                sdk + "/guest.ld", "-o", image,
+            ] + objects + libraries, isVerbose: options.isVerbose)
+    }
+
+    /// Moves the finished image into place: into the same folder first, then by rename.
+    private func place(_ image: String, _ output: String) throws(GuestBuildError) {
+        let partial = "\(output).\(getpid()).partial"
+        do {
+            try? FileManager.default.removeItem(atPath: partial)
+            try FileManager.default.copyItem(atPath: image, toPath: partial)
+        } catch {
+            throw .fileSystem(operation: "writing", path: output, reason: error.localizedDescription)
+        }
+        guard rename(partial, output) == 0 else {
+            let reason = String(cString: strerror(errno))
+            try? FileManager.default.removeItem(atPath: partial)
+            throw .fileSystem(operation: "writing", path: output, reason: reason)
+        }
+    }
+}

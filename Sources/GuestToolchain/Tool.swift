@@ -1,0 +1,33 @@
+import Foundation
+
+/// A program of the Swift toolchain.
+struct Tool: Sendable {
+    let name: String
+    let path: String
+
+    /// Runs it and waits. What it prints is shown only if it fails, or passed on if `isVerbose`.
+    func run(_ arguments: [String], isVerbose: Bool) throws(GuestBuildError) {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: path)
+        process.arguments = arguments
+        process.standardInput = FileHandle.nullDevice
+        // One pipe for both streams, read to its end before waiting: the tool can never block on it.
+        let pipe = Pipe()
+        process.standardOutput = pipe
+        process.standardError = pipe
+        if isVerbose { report(([path] + arguments).joined(separator: " ") + "\n") }
+        do {
+            try process.run()
+        } catch {
+            throw .fileSystem(operation: "running", path: path, reason: error.localizedDescription)
+        }
+        let output = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        process.waitUntilExit()
+        guard process.terminationReason == .exit, process.terminationStatus == 0 else {
+            throw .toolFailed(name: name, status: process.terminationStatus, diagnostics: output)
+        }
+        if !output.isEmpty { report(output) }
+    }
+
+    private func report(_ text: String) { FileHandle.standardError.write(Data(text.utf8)) }
+}

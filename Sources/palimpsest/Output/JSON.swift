@@ -1,0 +1,107 @@
+/// A JSON value that keeps its members' order and all 64 bits of its integers. Written by hand, because loading
+/// Foundation takes longer than most calls.
+indirect enum JSON: Equatable {
+    case null
+    case bool(Bool)
+    case integer(Int64)
+    case unsigned(UInt64)
+    /// Not finite: written as a string, JSON has no such number.
+    case number(Double)
+    case string(String)
+    case array([JSON])
+    case members([Member])
+
+    struct Member: Equatable {
+        let name: String
+        let value: JSON
+    }
+
+    static func object(_ members: [(String, JSON)]) -> JSON {
+        .members(members.map { Member(name: $0, value: $1) })
+    }
+
+    static func integer(_ value: Int) -> JSON { .integer(Int64(value)) }
+}
+
+extension JSON: ExpressibleByDictionaryLiteral, ExpressibleByArrayLiteral {
+    init(dictionaryLiteral elements: (String, JSON)...) { self = .object(elements) }
+    init(arrayLiteral elements: JSON...) { self = .array(elements) }
+}
+
+extension JSON: CustomStringConvertible {
+    /// Indented by two spaces; short arrays of plain values on one line.
+    var description: String {
+        var text = ""
+        write(to: &text, indentation: "")
+        return text
+    }
+
+    private func write(to text: inout String, indentation: String) {
+        switch self {
+        case .null: text += "null"
+        case .bool(let value): text += value ? "true" : "false"
+        case .integer(let value): text += "\(value)"
+        case .unsigned(let value): text += "\(value)"
+        case .number(let value): text += value.isFinite ? "\(value)" : "\"\(value)\""
+        case .string(let value): JSON.quote(value, to: &text)
+        case .array(let values):
+            if values.allSatisfy(\.isScalar) {
+                text += "["
+                for (index, value) in values.enumerated() {
+                    text += index == 0 ? "" : ", "
+                    value.write(to: &text, indentation: "")
+                }
+                text += "]"
+            } else {
+                JSON.writeLines(values, "[", "]", to: &text, indentation) { value, text, inner in
+                    value.write(to: &text, indentation: inner)
+                }
+            }
+        case .members(let members):
+            guard !members.isEmpty else { return text += "{}" }
+            JSON.writeLines(members, "{", "}", to: &text, indentation) { member, text, inner in
+                JSON.quote(member.name, to: &text)
+                text += ": "
+                member.value.write(to: &text, indentation: inner)
+            }
+        }
+    }
+
+    private var isScalar: Bool {
+        switch self {
+        case .array, .members: false
+        default: true
+        }
+    }
+
+    private static func writeLines<Element>(
+        _ elements: [Element], _ open: String, _ close: String, to text: inout String, _ indentation: String,
+        _ writeElement: (Element, inout String, String) -> Void
+    ) {
+        let inner = indentation + "  "
+        text += open
+        for (index, element) in elements.enumerated() {
+            text += (index == 0 ? "\n" : ",\n") + inner
+            writeElement(element, &text, inner)
+        }
+        text += "\n" + indentation + close
+    }
+
+    private static func quote(_ value: String, to text: inout String) {
+        text += "\""
+        for scalar in value.unicodeScalars {
+            switch scalar {
+            case "\"": text += "\\\""
+            case "\\": text += "\\\\"
+            case "\n": text += "\\n"
+            case "\r": text += "\\r"
+            case "\t": text += "\\t"
+            case _ where scalar.value < 0x20 || (0x7f...0x9f).contains(scalar.value):
+                let digits = String(scalar.value, radix: 16)
+                text += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+            default: text.unicodeScalars.append(scalar)
+            }
+        }
+        text += "\""
+    }
+}

@@ -1,0 +1,44 @@
+import Glibc
+
+/// What standard output can show.
+enum Terminal {
+    /// Colours only for people: a terminal that is not dumb, and `NO_COLOR` (https://no-color.org) unset.
+    static let hasColours: Bool = {
+        guard isatty(STDOUT_FILENO) == 1, environment("NO_COLOR") == nil else { return false }
+        return environment("TERM") != "dumb"
+    }()
+
+    static let isInteractive = isatty(STDOUT_FILENO) == 1
+
+    enum Style: String {
+        case plain = ""
+        case bold = "1"
+        case green = "32"
+        case yellow = "33"
+        case red = "31"
+
+        func apply(to text: String) -> String {
+            self == .plain || !Terminal.hasColours ? text : "\u{1b}[\(rawValue)m\(text)\u{1b}[0m"
+        }
+    }
+
+    /// `text` with control and formatting characters written out, so that what a guest says can neither move the
+    /// cursor nor pose as the tool's own output.
+    static func escaped(_ text: String) -> String {
+        var result = ""
+        for scalar in text.unicodeScalars {
+            switch scalar.properties.generalCategory {
+            case .control, .format, .lineSeparator, .paragraphSeparator:
+                result += "\\u{\(String(scalar.value, radix: 16))}"
+            default: result.unicodeScalars.append(scalar)
+            }
+        }
+        return result
+    }
+
+    /// An environment variable's value; nil if it is unset or empty.
+    private static func environment(_ name: String) -> String? {
+        guard let value = getenv(name), value.pointee != 0 else { return nil }
+        return String(cString: value)
+    }
+}

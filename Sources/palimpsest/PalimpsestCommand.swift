@@ -1,0 +1,49 @@
+import ArgumentParser
+
+/// The tool: what it is called with, what it exits with. Each command is a file of its own in `Commands/`.
+struct PalimpsestCommand: ParsableCommand {
+    static let version = "0.1.0"
+
+    static let configuration = CommandConfiguration(
+        commandName: "palimpsest",
+        abstract: "Runs untrusted guest functions in KVM micro-VMs.",
+        discussion: """
+            First steps:
+              palimpsest doctor                          is this machine fit for it?
+              palimpsest demo                            a guided tour, guests included
+              palimpsest build greeter.c -o greeter.elf  a guest of your own
+              palimpsest inspect greeter.elf
+              palimpsest call greeter.elf sayHello World
+
+            \(ToolExit.table)
+            """,
+        version: version,
+        subcommands: [
+            DoctorCommand.self, DemoCommand.self, BuildCommand.self, InspectCommand.self, CallCommand.self,
+        ])
+}
+
+@main
+enum Main {
+    static func main() {
+        let arguments = Array(CommandLine.arguments.dropFirst())
+        do {
+            var command = try PalimpsestCommand.parseAsRoot(arguments)
+            try command.run()
+        } catch let error as ToolError {
+            error.report(asJSON: wantsJSON(arguments))
+            PalimpsestCommand.exit(withError: error.exit.code)
+        } catch {
+            if wantsJSON(arguments), PalimpsestCommand.exitCode(for: error) == .validationFailure {
+                ToolError(.usage, kind: "usage", PalimpsestCommand.message(for: error)).report(asJSON: true)
+                PalimpsestCommand.exit(withError: ToolExit.usage.code)
+            }
+            PalimpsestCommand.exit(withError: error)
+        }
+    }
+
+    /// Whether errors are to be JSON, too. Asked of the bare arguments: they may be what is wrong.
+    static func wantsJSON(_ arguments: [String]) -> Bool {
+        arguments.prefix { $0 != "--" }.contains("--json")
+    }
+}

@@ -1,0 +1,31 @@
+import ArgumentParser
+
+/// What the tool exits with: few codes, from `sysexits.h` where it has one that fits.
+enum ToolExit: Int32, CaseIterable {
+    case success = 0
+    case guestFailed = 1
+    case usage = 64  // EX_USAGE
+    case badFile = 66  // EX_NOINPUT
+    case unavailable = 69  // EX_UNAVAILABLE
+    case failure = 70  // EX_SOFTWARE
+
+    var code: ExitCode { ExitCode(rawValue) }
+
+    var meaning: String {
+        switch self {
+        case .success: "success"
+        case .guestFailed: "the guest failed: an error, a fault, a deadline, a source that does not compile"
+        case .usage: "wrong arguments"
+        case .badFile: "a file could not be read or written, or is not a guest"
+        case .unavailable: "KVM, memory or the compilers are not available on this machine"
+        case .failure: "anything else; please report it"
+        }
+    }
+
+    /// For `--help`.
+    static var table: String {
+        "Exit codes:\n"
+            + allCases.map { "  \("\($0.rawValue)".padded(to: 3, alignment: .right))  \($0.meaning)" }
+            .joined(separator: "\n")
+    }
+}
