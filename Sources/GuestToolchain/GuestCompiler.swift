@@ -94,7 +94,7 @@ public struct GuestCompiler: Sendable {
                 "-Xcc", "-ffreestanding", "-Xcc", "-std=c23", "-Xcc", "-fno-pic", "-Xcc", "-mcmodel=small", "-Xcc", "-I",
                 "-Xcc", sdk,
             ] + (options.debugInformation ? ["-g"] : []) + sources + [
-                sdk + "/Swift/PalimpsestGuest.swift", "-c", "-o", object,
+                sdk + "/Swift/PalimpsestGuest.swift", sdk + "/Swift/Arities.swift", "-c", "-o", object,
             ], isVerbose: options.isVerbose)
         return object
     }

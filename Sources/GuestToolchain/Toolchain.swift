@@ -14,7 +14,7 @@ struct Toolchain: Sendable {
     init() throws(GuestBuildError) {
         let search = ProcessInfo.processInfo.environment["PATH"] ?? "/usr/local/bin:/usr/bin:/bin"
         let candidates = search.split(separator: ":").map { $0 + "/swiftc" }
-        guard let found = candidates.first(where: FileManager.default.isExecutableFile) else {
+        guard let found = candidates.first(where: { FileManager.default.isExecutableFile(atPath: String($0)) }) else {
             throw .toolNotFound(name: "swiftc", searched: "PATH (\(search))")
         }
         let bin = URL(fileURLWithPath: String(found)).resolvingSymlinksInPath().deletingLastPathComponent()

@@ -41,6 +41,9 @@ static const uint8_t module_map[] = {
 static const uint8_t swift_overlay[] = {
 #embed "SDK/Swift/PalimpsestGuest.swift"
 };
+static const uint8_t swift_arities[] = {
+#embed "SDK/Swift/Arities.swift"
+};
 
 static const uint8_t greeter_c[] = {
 #embed "../Example/Guests/greeter-c/greeter.c"
@@ -69,6 +72,7 @@ const struct pal_embedded_file *pal_sdk_files(size_t *count) {
         FILE_ENTRY("dispatch.S", dispatch),
         FILE_ENTRY("Swift/module.modulemap", module_map),
         FILE_ENTRY("Swift/PalimpsestGuest.swift", swift_overlay),
+        FILE_ENTRY("Swift/Arities.swift", swift_arities),
     };
     *count = sizeof files / sizeof files[0];
     return files;

@@ -175,7 +175,7 @@ public struct GuestError: GuestFailure {
 
 /// A host function failed. Thrown out of an exported function, it gives the host's caller the host's own error.
 public struct HostError: GuestFailure {
-    public enum Reason: UInt32 {
+    public enum Reason: UInt32, Sendable {
         case threw = 1, notFound, signatureMismatch, resultTooLarge
     }
 
@@ -191,43 +191,14 @@ private func text(_ bytes: UnsafeBufferPointer<UInt8>) -> pal_string {
 
 // MARK: - Exports
 
-private typealias Handler = (UnsafeMutablePointer<UInt64>) -> Void
+/// The ABI's character for no result.
+let voidCode: UInt8 = 0x76
+
+typealias Handler = (UnsafeMutablePointer<UInt64>) -> Void
 nonisolated(unsafe) private var handlers: [Handler] = []
 nonisolated(unsafe) private var signatures: [[UInt8]] = []
 
-/// Exports a closure or function of up to 12 arguments. It may throw a `GuestError` or a `HostError`.
-public func export<Result: GuestValue, Failure: GuestFailure, each Argument: GuestValue>(
-    _ name: StaticString, _ body: @escaping (repeat each Argument) throws(Failure) -> Result
-) {
-    var codes = [Result.code]
-    repeat codes.append((each Argument).code)
-    register(name, codes) { result in
-        var arguments = Arguments()
-        do throws(Failure) {
-            try body(repeat (each Argument).read(&arguments)).write(to: result)
-        } catch {
-            error.report()
-        }
-    }
-}
-
-/// Exports a closure or function without result.
-public func export<Failure: GuestFailure, each Argument: GuestValue>(
-    _ name: StaticString, _ body: @escaping (repeat each Argument) throws(Failure) -> Void
-) {
-    var codes = [UInt8(0x76)]
-    repeat codes.append((each Argument).code)
-    register(name, codes) { _ in
-        var arguments = Arguments()
-        do throws(Failure) {
-            try body(repeat (each Argument).read(&arguments))
-        } catch {
-            error.report()
-        }
-    }
-}
-
-private func register(_ name: StaticString, _ codes: [UInt8], _ handler: @escaping Handler) {
+func register(_ name: StaticString, _ codes: [UInt8], _ handler: @escaping Handler) {
     handlers.append(handler)
     // The host reads name and signature when all is registered: they stay for good.
     let signature = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: codes.count)
@@ -246,29 +217,7 @@ public func palSwiftCall(_ result: UnsafeMutablePointer<UInt64>) {
 
 // MARK: - Host functions
 
-/// Calls a host function.
-public func callHost<Result: GuestValue, each Argument: GuestValue>(
-    _ name: StaticString, _ arguments: repeat each Argument
-) throws(HostError) -> Result {
-    var codes = [Result.code]
-    var spans: [pal_span] = []
-    repeat codes.append((each Argument).code)
-    repeat spans.append((each arguments).span)
-    return Result(try callHost(name, codes, spans))
-}
-
-/// Calls a host function without result.
-public func callHost<each Argument: GuestValue>(
-    _ name: StaticString, _ arguments: repeat each Argument
-) throws(HostError) {
-    var codes = [UInt8(0x76)]
-    var spans: [pal_span] = []
-    repeat codes.append((each Argument).code)
-    repeat spans.append((each arguments).span)
-    _ = try callHost(name, codes, spans)
-}
-
-private func callHost(_ name: StaticString, _ codes: [UInt8], _ spans: [pal_span]) throws(HostError) -> pal_span {
+func callHost(_ name: StaticString, codes: [UInt8], _ spans: [pal_span]) throws(HostError) -> pal_span {
     var result = pal_span(address: 0, count: 0)
     let name = UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount)
     let status = codes.withUnsafeBufferPointer { codes in

@@ -1,0 +1,139 @@
+import ArgumentParser
+import Palimpsest
+
+struct CallCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "call",
+        abstract: "Calls a function of a guest and prints its result.",
+        discussion: """
+            Arguments are read by the function's signature ('palimpsest inspect' prints it): strings as they are; \
+            integers in decimal or with 0x, negative ones too; Bool as true or false; [UInt8] as hexadecimal digits \
+            or as @FILE for a file's contents. Results are printed the same way. What looks like an option but is an \
+            argument goes after '--'.
+
+            The guest's log lines go to standard error. It has no host functions here: offering some takes the \
+            library. 'palimpsest demo' shows it.
+
+            Examples:
+              palimpsest call greeter.elf sayHello World
+              palimpsest call greeter.elf add -2 0x2c
+              palimpsest call sha256.elf sha256 @README.md --timeout 500ms
+              palimpsest call greeter.elf add 1 2 --repeat 10000
+              palimpsest call greeter.elf sayHello --json -- --World
+
+            \(ToolExit.table)
+            """)
+
+    @Argument(help: "The guest, an ELF file.", completion: .file())
+    var guest: String
+
+    @Argument(help: "The function's name.")
+    var function: String
+
+    // Unrecognised options, too: that is what negative numbers look like.
+    @Argument(parsing: .allUnrecognized, help: ArgumentHelp("The function's arguments.", valueName: "argument"))
+    var words: [String] = []
+
+    @Option(
+        help: ArgumentHelp("Stop a call that takes longer: 500ms, 1.5s. (default: no limit)", valueName: "time"),
+        transform: TimeLimit.parse)
+    var timeout: Duration?
+
+    @Option(
+        name: .customLong("repeat"),
+        help: ArgumentHelp("Call so many times, and print the times the calls took.", valueName: "count"))
+    var repetitions = 1
+
+    @Flag(help: "Print JSON.")
+    var json = false
+
+    @OptionGroup(title: "Sandbox")
+    var sandbox: SandboxOptions
+
+    private static let maximumRepetitions = 100_000_000
+
+    func validate() throws {
+        guard (1...CallCommand.maximumRepetitions).contains(repetitions) else {
+            throw ValidationError(
+                "--repeat: expected 1 to \(CallCommand.maximumRepetitions), found \(repetitions).")
+        }
+    }
+
+    func run() throws {
+        let sandbox = try sandbox.makeSandbox(guest: guest)
+        guard let export = sandbox.exports.first(where: { $0.name == function }) else {
+            throw ToolError(.unknownFunction(name: function, available: sandbox.exports.map(\.name)))
+        }
+        let arguments = try CallArguments.parse(words, for: export)
+        var times = CallTimes(capacity: repetitions)
+        let result: AnyGuestValue
+        do throws(SandboxError) {
+            result = try call(sandbox, arguments, &times)
+        } catch {
+            throw ToolError(error)
+        }
+        if json {
+            print(jsonObject(export, result, times))
+        } else {
+            show(result)
+            if repetitions > 1 { StandardError.write(times.description) }
+        }
+    }
+
+    /// All the calls; the result is the last one's.
+    private func call(
+        _ sandbox: Sandbox, _ arguments: [AnyGuestValue], _ times: inout CallTimes
+    ) throws(SandboxError) -> AnyGuestValue {
+        let clock = ContinuousClock()
+        var result = AnyGuestValue.void
+        for _ in 0..<repetitions {
+            let start = clock.now
+            result = try sandbox.call(
+                function, arguments: arguments, deadline: timeout.map { start.advanced(by: $0) })
+            times.add((clock.now - start).nanoseconds)
+        }
+        return result
+    }
+
+    private func show(_ result: AnyGuestValue) {
+        switch result {
+        case .void: break
+        case .string(let text): print(Terminal.isInteractive ? Terminal.escaped(text) : text)
+        default: print(result)
+        }
+    }
+
+    private func jsonObject(_ export: GuestExport, _ result: AnyGuestValue, _ times: CallTimes) -> JSON {
+        var members: [(String, JSON)] = [
+            ("function", .string(export.name)),
+            ("signature", .string(export.signature.description)),
+            ("result", JSON(result)),
+            ("nanoseconds", .integer(times.last)),
+        ]
+        if repetitions > 1 { members.append(("times", times.json)) }
+        return .object(members)
+    }
+}
+
+extension JSON {
+    /// Numbers as numbers, bytes as hexadecimal digits, no result as null.
+    init(_ value: AnyGuestValue) {
+        self =
+            switch value {
+            case .void: .null
+            case .bool(let value): .bool(value)
+            case .int8(let value): .integer(Int64(value))
+            case .int16(let value): .integer(Int64(value))
+            case .int32(let value): .integer(Int64(value))
+            case .int64(let value): .integer(value)
+            case .uint8(let value): .unsigned(UInt64(value))
+            case .uint16(let value): .unsigned(UInt64(value))
+            case .uint32(let value): .unsigned(UInt64(value))
+            case .uint64(let value): .unsigned(value)
+            case .float(let value): .number(Double(value))
+            case .double(let value): .number(value)
+            case .string(let value): .string(value)
+            case .bytes: .string(value.description)
+            }
+    }
+}
