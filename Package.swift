@@ -50,10 +50,11 @@ let package = Package(
         .executableTarget(
             name: "PalimpsestExample", dependencies: ["Palimpsest"], path: "Sources/Example",
             exclude: ["Guests"], plugins: ["GuestBuilder"]),
+        .target(name: "AllocationCounter", path: "Benchmarks/AllocationCounter"),
         .executableTarget(
             name: "PalimpsestBench",
             dependencies: [
-                "Palimpsest", "CPalimpsest",
+                "Palimpsest", "AllocationCounter",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
             ],

@@ -1,3 +1,4 @@
+import AllocationCounter
 import Foundation
 @_spi(Benchmarks) import Palimpsest
 
@@ -8,7 +9,7 @@ extension Suite {
         var measurements = [Measurement("floor/kvm-run")]
         try Interleaving.measure(
             &measurements, [bare(loop)], sampleCount: effort.sampleCount, warmUpCount: effort.warmUpCount)
-        return measurements.map { Record($0, floorP50: nil) }
+        return Report(results: measurements.map { Record($0, floorP50: nil) })
     }
 
     /// Calls by handle, each against the floor measured between them.
@@ -35,7 +36,24 @@ extension Suite {
         try Interleaving.measure(
             &measurements, operations, sampleCount: effort.sampleCount, warmUpCount: effort.warmUpCount)
         let floorP50 = measurements[0].p50
-        return measurements.enumerated().map { Record($1, floorP50: $0 == 0 ? nil : floorP50) }
+        let records = measurements.enumerated().map { Record($1, floorP50: $0 == 0 ? nil : floorP50) }
+        let counts = try zip(measurements, operations).dropFirst().map {
+            try count($0.name, $1, sandbox, callCount: effort.warmUpCount)
+        }
+        return Report(results: records, counts: counts)
+    }
+
+    /// Counts instead of timing.
+    private static func count(
+        _ name: String, _ operation: Operation, _ sandbox: Sandbox, callCount: Int
+    ) throws -> Count {
+        let runs = sandbox.statistics.vcpuRuns
+        let allocations = allocation_count()
+        for _ in 0..<callCount { try operation.body() }
+        let allocated = allocation_count() - allocations
+        return Count(
+            name: name, calls: callCount, allocationsPerCall: Double(allocated) / Double(callCount),
+            vcpuRunsPerCall: Double(sandbox.statistics.vcpuRuns - runs) / Double(callCount))
     }
 
     private static func bare(_ loop: BareLoop) -> Operation {

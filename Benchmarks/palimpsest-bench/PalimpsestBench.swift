@@ -35,19 +35,17 @@ struct PalimpsestBench: ParsableCommand {
 
     func run() throws {
         let chosen = suites.isEmpty ? Suite.all : Suite.all.filter { suites.contains($0.name) }
-        var records: [Record] = []
+        var report = Report()
         for suite in chosen {
             FileHandle.standardError.write(Data("running \(suite.name): \(suite.summary)\n".utf8))
-            let fresh = try suite.run(Effort(isQuick: quick))
-            // A floor that several suites measure beside their results is reported once, the latest.
-            records.removeAll { old in fresh.contains { $0.name == old.name } }
-            records += fresh
+            report.add(try suite.run(Effort(isQuick: quick)))
         }
-        print(Table.text(records))
+        print(Table.text(report.results))
+        if !report.counts.isEmpty { print("\n" + Table.text(report.counts)) }
         if let json {
             let encoder = JSONEncoder()
             encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
-            try encoder.encode(Report(results: records)).write(to: URL(fileURLWithPath: json), options: .atomic)
+            try encoder.encode(report).write(to: URL(fileURLWithPath: json), options: .atomic)
         }
     }
 }

@@ -24,9 +24,41 @@ struct Record: Codable {
         floor = measurement.floor
         ratio = floorP50.flatMap { $0 > 0 ? Double(measurement.p50) / Double($0) : nil }
     }
+
+    /// Every record has every key; a floor's own `floor` and `ratio` are null.
+    func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(name, forKey: .name)
+        try container.encode(unit, forKey: .unit)
+        try container.encode(samples, forKey: .samples)
+        try container.encode(p50, forKey: .p50)
+        try container.encode(p90, forKey: .p90)
+        try container.encode(p99, forKey: .p99)
+        try container.encode(p999, forKey: .p999)
+        try container.encode(max, forKey: .max)
+        try container.encode(floor, forKey: .floor)
+        try container.encode(ratio, forKey: .ratio)
+    }
+}
+
+/// What one call of an operation costs in things that can be counted, averaged over many.
+struct Count: Codable {
+    let name: String
+    let calls: Int
+    let allocationsPerCall: Double
+    /// `KVM_RUN` system calls.
+    let vcpuRunsPerCall: Double
 }
 
 /// The JSON file.
 struct Report: Codable {
-    let results: [Record]
+    var results: [Record] = []
+    var counts: [Count] = []
+
+    /// Adds a suite's report. A floor that several suites measure beside their results appears once, the latest.
+    mutating func add(_ other: Report) {
+        results.removeAll { old in other.results.contains { $0.name == old.name } }
+        results += other.results
+        counts += other.counts
+    }
 }

@@ -1,8 +1,8 @@
 /// A group of results that are measured together.
-struct Suite {
+struct Suite: Sendable {
     let name: String
     let summary: String
-    let run: (Effort) throws -> [Record]
+    let run: @Sendable (Effort) throws -> Report
 
     static let all = [Suite.floor, Suite.call]
 }

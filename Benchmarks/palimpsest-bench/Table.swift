@@ -2,8 +2,21 @@
 enum Table {
     private static let headings = ["result", "samples", "p50", "p90", "p99", "p99.9", "max", "ratio", "floor"]
 
-    static func text(_ records: [Record]) -> String {
-        let rows = [headings] + records.map(row)
+    static func text(_ records: [Record]) -> String { aligned([headings] + records.map(row)) }
+
+    static func text(_ counts: [Count]) -> String {
+        aligned(
+            [["counted", "calls", "KVM_RUN a call", "allocations a call", ""]]
+                + counts.map {
+                    [
+                        $0.name, "\($0.calls)", fixed($0.vcpuRunsPerCall, digits: 3),
+                        fixed($0.allocationsPerCall, digits: 3), "",
+                    ]
+                })
+    }
+
+    private static func aligned(_ rows: [[String]]) -> String {
+        let headings = rows[0]
         let widths = headings.indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
         return rows.map { cells in
             cells.enumerated().map { index, cell in

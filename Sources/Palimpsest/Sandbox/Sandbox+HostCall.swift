@@ -31,14 +31,15 @@ extension Sandbox {
     /// The function the guest asks for; nil if there is none like it, which the guest has been told.
     private func findHostFunction(_ request: pal_host_call) throws(SandboxError) -> HostFunction? {
         let name = try requestBytes(request.name, limit: Int(PAL_MAX_NAME_BYTES), what: "name")
-        guard let function = name.withUnsafeBytes({ hostFunctions.find($0) }) else {
+        guard let function = hostFunctions.find(name) else {
             let error = SandboxError.unknownHostFunction(
                 name: GuestLog.escaped(String(decoding: name, as: UTF8.self)), available: hostFunctions.names)
             refuse(error, PAL_HOST_NOT_FOUND, error.description)
             return nil
         }
-        let codes = try requestBytes(request.signature, limit: 1 + GuestSignature.maximumArgumentCount, what: "signature")
-        guard codes == function.codes else {
+        let codes = try requestBytes(
+            request.signature, limit: 1 + GuestSignature.maximumArgumentCount, what: "signature")
+        guard function.codes.elementsEqual(codes) else {
             guard let found = GuestSignature(codes: codes) else {
                 throw poison(.protocolViolation(reason: "malformed signature in a host call"))
             }
@@ -50,14 +51,24 @@ extension Sandbox {
         return function
     }
 
-    private func requestBytes(_ span: pal_span, limit: Int, what: String) throws(SandboxError) -> [UInt8] {
-        let bytes =
-            span.count <= UInt64(limit)
-            ? try? machine.memory.bytes(GuestSpan(address: span.address, byteCount: span.count)) : nil
-        guard let bytes else {
-            throw poison(.protocolViolation(reason: "\(what) of a host call: \(span.count) bytes at \(hex(span.address))"))
+    /// A few bytes of a host call: in place, since the guest does not run while they are looked at; or, where they
+    /// cross into a page that is elsewhere in the host, copied together. Good until the next such request.
+    private func requestBytes(_ span: pal_span, limit: Int, what: String) throws(SandboxError) -> UnsafeRawBufferPointer {
+        let claimed = GuestSpan(address: span.address, byteCount: span.count)
+        if span.count == 0 { return UnsafeRawBufferPointer(start: nil, count: 0) }
+        if span.count <= UInt64(min(limit, requestBuffer.count)) {
+            if let bytes = try? machine.memory.contiguous(claimed) { return bytes }
+            var count = 0
+            let copied: Void? = try? machine.memory.forEachPiece(of: claimed) { piece in
+                UnsafeMutableRawBufferPointer(rebasing: requestBuffer[count...]).copyMemory(from: piece)
+                count += piece.count
+            }
+            if copied != nil { return UnsafeRawBufferPointer(rebasing: requestBuffer[..<count]) }
         }
-        return bytes
+        throw poison(
+            .protocolViolation(
+                reason: "\(what) of a host call: \(span.count) bytes at \(hex(span.address)); expected at most \(limit) "
+                    + "readable bytes"))
     }
 
     /// Tells the guest that its host call failed. If it does not handle that, `error` is what the caller gets.
