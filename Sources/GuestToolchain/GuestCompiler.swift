@@ -57,7 +57,7 @@ public struct GuestCompiler: Sendable {
     }
 
     private func runtimeSources(_ sdk: String) -> [String] {
-        ["start.c", "host.c", "memory.c", "allocator.c", "random.c", "dispatch.S"].map { sdk + "/" + $0 }
+        ["start.c", "host.c", "memory.c", "allocator.c", "random.c", "math.c", "dispatch.S"].map { sdk + "/" + $0 }
     }
 
     // MARK: - Steps

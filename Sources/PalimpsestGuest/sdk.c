@@ -32,6 +32,9 @@ static const uint8_t allocator[] = {
 static const uint8_t random_numbers[] = {
 #embed "SDK/random.c"
 };
+static const uint8_t math[] = {
+#embed "SDK/math.c"
+};
 static const uint8_t dispatch[] = {
 #embed "SDK/dispatch.S"
 };
@@ -69,6 +72,7 @@ const struct pal_embedded_file *pal_sdk_files(size_t *count) {
         FILE_ENTRY("memory.c", memory),
         FILE_ENTRY("allocator.c", allocator),
         FILE_ENTRY("random.c", random_numbers),
+        FILE_ENTRY("math.c", math),
         FILE_ENTRY("dispatch.S", dispatch),
         FILE_ENTRY("Swift/module.modulemap", module_map),
         FILE_ENTRY("Swift/PalimpsestGuest.swift", swift_overlay),

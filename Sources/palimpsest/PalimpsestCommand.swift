@@ -33,12 +33,23 @@ enum Main {
         } catch let error as ToolError {
             error.report(asJSON: wantsJSON(arguments))
             PalimpsestCommand.exit(withError: error.exit.code)
+        } catch where PalimpsestCommand.exitCode(for: error) == .validationFailure {
+            reportUsage(error, asJSON: wantsJSON(arguments))
+            PalimpsestCommand.exit(withError: ToolExit.usage.code)
         } catch {
-            if wantsJSON(arguments), PalimpsestCommand.exitCode(for: error) == .validationFailure {
-                ToolError(.usage, kind: "usage", PalimpsestCommand.message(for: error)).report(asJSON: true)
-                PalimpsestCommand.exit(withError: ToolExit.usage.code)
-            }
             PalimpsestCommand.exit(withError: error)
+        }
+    }
+
+    /// ArgumentParser's own message, the way the tool's other errors look.
+    private static func reportUsage(_ error: any Error, asJSON: Bool) {
+        if asJSON {
+            ToolError(.usage, kind: "usage", PalimpsestCommand.message(for: error)).report(asJSON: true)
+        } else {
+            let message = PalimpsestCommand.fullMessage(for: error)
+            let prefix = "Error: "
+            StandardError.write(
+                "palimpsest: error: " + (message.hasPrefix(prefix) ? String(message.dropFirst(prefix.count)) : message))
         }
     }
 

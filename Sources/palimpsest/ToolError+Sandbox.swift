@@ -46,7 +46,6 @@ extension ToolError {
         case .machine: " 'palimpsest doctor' says what is missing."
         case .unknownHostFunction: " The command line offers guests no host functions; the library does."
         case .argumentsTooLarge, .valueTooLarge, .hostResultTooLarge: " On the command line: --mailbox SIZE."
-        case .deadlineExceeded: " On the command line: --timeout TIME."
         default: ""
         }
     }

@@ -14,7 +14,7 @@ enum ToolExit: Int32, CaseIterable {
     var meaning: String {
         switch self {
         case .success: "success"
-        case .guestFailed: "the guest failed: an error, a fault, a deadline, a source that does not compile"
+        case .guestFailed: "the guest failed: error, fault or deadline, or it does not compile"
         case .usage: "wrong arguments"
         case .badFile: "a file could not be read or written, or is not a guest"
         case .unavailable: "KVM, memory or the compilers are not available on this machine"

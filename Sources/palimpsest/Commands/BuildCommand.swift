@@ -26,32 +26,29 @@ struct BuildCommand: ParsableCommand {
 
     @Option(
         name: .customShort("O", allowingJoined: true),
-        help: ArgumentHelp("How much to optimise: 0, 1, 2, 3, s or z.", valueName: "level"))
+        help: ArgumentHelp("How much to optimise: 0, 1, 2, 3 or s.", valueName: "level"))
     var optimization = "2"
 
     @Flag(inversion: .prefixedNo, help: "Keep what a debugger needs in the file.")
     var debugInfo = true
 
-    @Flag(help: "Print the commands that are run.")
+    @Flag(help: "Print the commands that are run, on standard error.")
     var verbose = false
 
     @Flag(help: "Print JSON.")
     var json = false
 
     func validate() throws {
-        guard ["0", "1", "2", "3", "s", "z"].contains(optimization) else {
-            throw ValidationError("-O: expected 0, 1, 2, 3, s or z, found '\(optimization)'.")
+        guard ["0", "1", "2", "3", "s"].contains(optimization) else {
+            throw ValidationError("-O: expected 0, 1, 2, 3 or s, found '\(optimization)'.")
         }
     }
 
     func run() throws {
-        for source in sources where InputFile.byteCount(of: source) == nil {
-            throw ToolError(.badFile, kind: "fileUnreadable", "There is no source file \(source).")
-        }
         var options = GuestCompiler.Options()
         options.optimization = optimization
         options.debugInformation = debugInfo
-        options.verbose = verbose
+        options.isVerbose = verbose
         let start = ContinuousClock.now
         do throws(GuestBuildError) {
             try GuestCompiler().build(sources: sources, output: output, options: options)

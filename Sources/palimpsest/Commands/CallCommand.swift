@@ -52,7 +52,8 @@ struct CallCommand: ParsableCommand {
 
     private static let maximumRepetitions = 100_000_000
 
-    func validate() throws {
+    mutating func validate() throws {
+        words = try CallArguments.words(words)
         guard (1...CallCommand.maximumRepetitions).contains(repetitions) else {
             throw ValidationError(
                 "--repeat: expected 1 to \(CallCommand.maximumRepetitions), found \(repetitions).")

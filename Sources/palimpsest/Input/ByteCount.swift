@@ -9,6 +9,6 @@ enum ByteCount {
             guard let number = Int(text.dropLast(unit.count)), number >= 0, number <= Int.max >> shift else { break }
             return number << shift
         }
-        throw ValidationError("expected a size in bytes, or with KiB, MiB or GiB, such as 64MiB; found '\(text)'.")
+        throw ValidationError("expected a size in bytes, or with KiB, MiB or GiB, such as 64MiB.")
     }
 }

@@ -1,7 +1,25 @@
+import ArgumentParser
 import Palimpsest
 
 /// The words after the function's name, read by its signature.
 enum CallArguments {
+    /// What ArgumentParser left over, without the `--`, and without options: what starts like one but no number
+    /// does is a mistake, unless it comes after the `--`.
+    static func words(_ leftover: [String]) throws -> [String] {
+        let head = leftover.prefix { $0 != "--" }
+        if let option = head.first(where: { $0.hasPrefix("-") && !startsLikeNumber($0) && $0 != "-" }) {
+            throw ValidationError(
+                "Unknown option '\(option)'. If it is an argument of the function, put it after '--'.")
+        }
+        return Array(head + leftover.dropFirst(head.count + 1))
+    }
+
+    /// `-1`, `-0x2c`, `-.5`, `-inf`, `-nan`.
+    private static func startsLikeNumber(_ word: String) -> Bool {
+        guard let first = word.dropFirst().unicodeScalars.first else { return false }
+        return "0123456789.".unicodeScalars.contains(first) || Double(word) != nil
+    }
+
     static func parse(_ words: [String], for export: GuestExport) throws(ToolError) -> [AnyGuestValue] {
         let types = export.signature.arguments
         guard words.count == types.count else {
@@ -9,8 +27,8 @@ enum CallArguments {
                 .usage, kind: "wrongArgumentCount",
                 "'\(Terminal.escaped(export.name))' is \(export.signature) and takes "
                     + "\(types.count) argument\(types.count == 1 ? "" : "s"); found \(words.count)"
-                    + (words.isEmpty ? "." : ": \(words.joined(separator: " ")).")
-                    + " Put options of palimpsest before '--', arguments that look like options after it.")
+                    + (words.isEmpty ? "." : ": \(words.map { "'\($0)'" }.joined(separator: " ")).")
+                    + (types.contains(.string) ? " Quote a string that has spaces." : ""))
         }
         var values: [AnyGuestValue] = []
         for (index, (word, type)) in zip(words, types).enumerated() {
@@ -23,7 +41,8 @@ enum CallArguments {
         _ word: String, as type: GuestValueType, position: Int, of export: GuestExport
     ) throws(ToolError) -> AnyGuestValue {
         if type == .bytes, word.hasPrefix("@") {
-            return .bytes(try InputFile.read(String(word.dropFirst()), limit: SandboxConfiguration.mailboxRange.upperBound))
+            let limit = SandboxConfiguration.mailboxRange.upperBound
+            return .bytes(try InputFile.read(String(word.dropFirst()), limit: limit))
         }
         do throws(SandboxError) {
             return try AnyGuestValue(parsing: word, as: type)

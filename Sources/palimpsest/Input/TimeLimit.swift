@@ -13,6 +13,6 @@ enum TimeLimit {
             return .nanoseconds(Int64((number * scale).rounded(.up)))
         }
         throw ValidationError(
-            "expected a time above zero with its unit (ns, us, ms, s, min), such as 500ms or 1.5s; found '\(text)'.")
+            "expected a time above zero with its unit (ns, us, ms, s, min), such as 500ms or 1.5s.")
     }
 }

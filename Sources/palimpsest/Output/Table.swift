@@ -1,4 +1,4 @@
-/// Rows of text in columns as wide as their widest cell. The last left-aligned column is not padded.
+/// Rows of text in columns as wide as their widest cell. No line ends in spaces.
 struct Table {
     enum Alignment { case left, right }
 
@@ -37,9 +37,11 @@ struct Table {
         }.joined(separator: "\n")
     }
 
+    /// One row; empty cells at its end leave nothing behind.
     private func line(_ row: [Cell], _ widths: [Int]) -> String {
-        row.enumerated().map { column, cell in
-            let isLast = column == row.count - 1 && alignments[column] == .left
+        let count = row.lastIndex { !$0.text.isEmpty }.map { $0 + 1 } ?? 0
+        return row.prefix(count).enumerated().map { column, cell in
+            let isLast = column == count - 1 && alignments[column] == .left
             let text = isLast ? cell.text : cell.text.padded(to: widths[column], alignment: alignments[column])
             return cell.style.apply(to: text)
         }.joined(separator: "  ")

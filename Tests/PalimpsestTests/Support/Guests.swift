@@ -1,0 +1,72 @@
+import Foundation
+import Testing
+
+@testable import Palimpsest
+
+/// The guests of these tests, as the plugin built them.
+enum Guests {
+    static let behaved = load("behaved")
+    static let hostile = load("hostile")
+    static let swift = load("swift")
+
+    private static func load(_ name: String) -> [UInt8] {
+        guard let url = Bundle.module.url(forResource: name, withExtension: "elf"),
+            let data = try? Data(contentsOf: url)
+        else {
+            Issue.record("\(name).elf is not among the test's resources")
+            return []
+        }
+        return [UInt8](data)
+    }
+}
+
+struct HostFailure: Error, Equatable {
+    let number: Int
+}
+
+/// What the guests of these tests call.
+func makeHostFunctions() throws -> HostFunctions {
+    var host = HostFunctions()
+    try host.register("add") { (left: Int64, right: Int64) -> Int64 in left &+ right }
+    try host.register("join") { (text: String, bytes: [UInt8], number: Double) -> String in
+        "\(text)|\(bytes.count)|\(number)"
+    }
+    try host.register("tick") { () -> Void in }
+    try host.register("length") { (text: String) -> Int64 in Int64(text.utf8.count) }
+    try host.register("throws") { () throws -> Void in throw HostFailure(number: 7) }
+    try host.register("huge") { () -> [UInt8] in [UInt8](repeating: 1, count: 2 << 20) }
+    try host.register("repeated") { (text: String, count: Int) throws -> String in
+        guard count >= 0 else { throw HostFailure(number: count) }
+        return String(repeating: text, count: count)
+    }
+    return host
+}
+
+func makeBehaved(_ configuration: SandboxConfiguration = .init()) throws -> Sandbox {
+    try Sandbox(guest: .bytes(Guests.behaved), configuration: configuration, hostFunctions: makeHostFunctions())
+}
+
+func makeHostile(_ configuration: SandboxConfiguration = .init()) throws -> Sandbox {
+    try Sandbox(guest: .bytes(Guests.hostile), configuration: configuration, hostFunctions: makeHostFunctions())
+}
+
+/// The error that `body` throws; records an issue if it throws none.
+func error(of body: () throws -> Void, sourceLocation: SourceLocation = #_sourceLocation) -> SandboxError? {
+    do {
+        try body()
+        Issue.record("expected an error, got none", sourceLocation: sourceLocation)
+    } catch let error as SandboxError {
+        return error
+    } catch {
+        Issue.record("expected a SandboxError, got \(error)", sourceLocation: sourceLocation)
+    }
+    return nil
+}
+
+/// The fault that `body` ends in.
+func fault(of body: () throws -> Void, sourceLocation: SourceLocation = #_sourceLocation) -> GuestFault? {
+    let found = error(of: body, sourceLocation: sourceLocation)
+    if case .fault(let fault) = found { return fault }
+    Issue.record("expected a fault, got \(String(describing: found))", sourceLocation: sourceLocation)
+    return nil
+}

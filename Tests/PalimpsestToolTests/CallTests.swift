@@ -1,0 +1,138 @@
+import Foundation
+import Testing
+
+@Suite("palimpsest call")
+struct CallTests {
+    private func call(_ arguments: String...) throws -> Tool.Outcome {
+        try Tool.run(["call", try TestGuest.shared.get().path] + arguments)
+    }
+
+    @Test(
+        "arguments are read by the signature, results printed the same way",
+        arguments: [
+            (["subtract", "50", "8"], "42"),
+            (["subtract", "-3", "-12"], "9"),
+            (["subtract", "0x2c", "-0x10"], "60"),
+            (["subtract", "--", "-3", "-12"], "9"),
+            (["subtract", "-3", "--timeout", "5s", "-12"], "9"),
+            (["small", "-128"], "-128"),
+            (["large", "0xffffffffffffffff"], "18446744073709551615"),
+            (["half", "-1.5e3"], "-750.0"),
+            (["half", "-inf"], "-inf"),
+            (["not", "true"], "false"),
+            (["same", "0xCAFE"], "cafe"),
+            (["same", ""], ""),
+            (["echo", "two words"], "two words"),
+            (["echo", "-1 apples"], "-1 apples"),
+            (["echo", "grüße"], "grüße"),
+            (["echo", "--", "--json"], "--json"),
+            (["echo", "--", "--"], "--"),
+            (["echo", "@file"], "@file"),
+        ])
+    func values(words: [String], result: String) throws {
+        let outcome = try Tool.run(["call", try TestGuest.shared.get().path] + words)
+        #expect(outcome.status == 0, "\(outcome.errors)")
+        #expect(outcome.output == result + "\n")
+        #expect(outcome.errors.isEmpty)
+    }
+
+    @Test("bytes can come from a file")
+    func bytesFromFile() throws {
+        let scratch = try Scratch()
+        let file = try scratch.file("bytes", "abc")
+        let outcome = try call("same", "@\(file.path)")
+        #expect(outcome.output == "616263\n")
+        let missing = try call("same", "@\(file.path).missing")
+        #expect(missing.status == 66)
+        #expect(missing.errors.hasPrefix("palimpsest: error: File \(file.path).missing cannot be read"))
+    }
+
+    @Test("a function without result prints nothing, and its log lines go to standard error")
+    func log() throws {
+        let outcome = try call("say", "three\u{1b}[31m red")
+        #expect(outcome.status == 0)
+        #expect(outcome.output.isEmpty)
+        #expect(outcome.errors == "guest: notice: three\\u{1b}[31m red\n")
+    }
+
+    @Test("--json has function, signature, result and time")
+    func json() throws {
+        let object = try call("subtract", "50", "8", "--json").json()
+        #expect(object["function"] as? String == "subtract")
+        #expect(object["signature"] as? String == "(Int64, Int64) -> Int64")
+        #expect(object["result"] as? Int == 42)
+        #expect(try #require(object["nanoseconds"] as? Int) > 0)
+        #expect(object["times"] == nil)
+        #expect(try call("say", "x", "--json").json()["result"] is NSNull)
+        #expect(try call("echo", "\"\\\n\u{1}", "--json").json()["result"] as? String == "\"\\\n\u{1}")
+    }
+
+    @Test("--repeat says how long the calls took")
+    func repetitions() throws {
+        let outcome = try call("subtract", "1", "2", "--repeat", "50")
+        #expect(outcome.output == "-1\n")
+        #expect(outcome.errors.hasPrefix("50 calls: min "))
+        let times = try #require(
+            try call("subtract", "1", "2", "--repeat", "50", "--json").json()["times"] as? [String: Int])
+        #expect(times["count"] == 50)
+        let summary = ["min", "p50", "p99", "max"].compactMap { times[$0] }
+        #expect(summary.count == 4)
+        #expect(summary == summary.sorted())
+    }
+
+    @Test(
+        "wrong arguments exit with 64 and say what was expected and found",
+        arguments: [
+            (["subtract", "1"], "wrongArgumentCount", "takes 2 arguments; found 1: '1'"),
+            (["subtract", "1", "x"], "invalidValue", "found 'x'"),
+            (["small", "-129"], "invalidValue", "from -128 to 127"),
+            (["not", "maybe"], "invalidValue", "true or false"),
+            (["same", "abc"], "invalidValue", "hexadecimal"),
+            (["nothing"], "unknownFunction", "echo"),
+            (["subtract", "1", "2", "--bogus"], "usage", "--bogus"),
+            (["spin", "--timeout", "20"], "usage", "500ms"),
+            (["spin", "--timeout", "-1s"], "usage", "--timeout"),
+            (["fail", "--repeat", "0"], "usage", "--repeat"),
+            (["fail", "--heap", "1k"], "usage", "64MiB"),
+            (["fail", "--heap", "5"], "invalidConfiguration", "heapByteCount"),
+        ])
+    func wrongArguments(words: [String], kind: String, hint: String) throws {
+        let guest = try TestGuest.shared.get().path
+        let outcome = try Tool.run(["call", guest] + words)
+        #expect(outcome.status == 64)
+        #expect(outcome.output.isEmpty)
+        #expect(outcome.errors.hasPrefix("palimpsest: error: "))
+        #expect(outcome.errors.contains(hint))
+        let json = try Tool.run(["call", guest, "--json"] + words)
+        #expect(json.status == 64)
+        #expect(try json.errorKind() == kind)
+    }
+
+    @Test(
+        "a guest that fails exits with 1 and says how",
+        arguments: [
+            (["fail"], "guestError", "code 7): out of \\u{1b}[31mluck"),
+            (["crash"], "fault", "crash+0x"),
+            (["spin", "--timeout", "30ms"], "deadlineExceeded", "deadline"),
+            (["askHost", "why"], "unknownHostFunction", "no host functions"),
+        ])
+    func guestFailures(words: [String], kind: String, hint: String) throws {
+        let guest = try TestGuest.shared.get().path
+        let outcome = try Tool.run(["call", guest] + words)
+        #expect(outcome.status == 1)
+        #expect(outcome.errors.contains(hint))
+        let json = try Tool.run(["call", guest, "--json"] + words)
+        #expect(json.status == 1)
+        #expect(try json.errorKind() == kind)
+    }
+
+    @Test("a file that is no guest exits with 66")
+    func badFiles() throws {
+        let scratch = try Scratch()
+        let text = try scratch.file("text", "not an ELF")
+        #expect(try Tool.run("call", text.path, "f", "--json").errorKind() == "invalidGuest")
+        #expect(try Tool.run("call", text.path, "f").status == 66)
+        #expect(try Tool.run("call", text.path + ".missing", "f", "--json").errorKind() == "guestFileUnreadable")
+        #expect(try Tool.run("call", text.path + ".missing", "f").status == 66)
+    }
+}
