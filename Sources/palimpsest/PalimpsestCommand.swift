@@ -33,10 +33,12 @@ enum Main {
         } catch let error as ToolError {
             error.report(asJSON: wantsJSON(arguments))
             PalimpsestCommand.exit(withError: error.exit.code)
-        } catch where PalimpsestCommand.exitCode(for: error) == .validationFailure {
-            reportUsage(error, asJSON: wantsJSON(arguments))
-            PalimpsestCommand.exit(withError: ToolExit.usage.code)
         } catch {
+            // Neither help nor version, which are thrown, too, and print themselves.
+            if PalimpsestCommand.exitCode(for: error) == .validationFailure {
+                reportUsage(error, asJSON: wantsJSON(arguments))
+                PalimpsestCommand.exit(withError: ToolExit.usage.code)
+            }
             PalimpsestCommand.exit(withError: error)
         }
     }

@@ -1,3 +1,5 @@
+import Glibc
+
 /// Why a command failed, for a person: what was expected, what was found, what to do.
 struct ToolError: Error, CustomStringConvertible {
     let exit: ToolExit
@@ -20,6 +22,8 @@ struct ToolError: Error, CustomStringConvertible {
         if asJSON {
             print(JSON.object([("error", json)]))
         } else {
+            // What was printed before comes before the error, wherever both of them go.
+            fflush(nil)
             StandardError.write("palimpsest: error: \(message)")
         }
     }

@@ -62,7 +62,7 @@ struct CallTests {
         let nothing = try sandbox.function("nothing", as: (() -> Void).self)
         try sandbox.call(nothing)
         let other = try makeBehaved()
-        guard case .foreignFunction = error(of: { _ = try other.call(echo, 1) }) else {
+        guard case .foreignFunction = caughtError(of: { _ = try other.call(echo, 1) }) else {
             Issue.record("a handle of another sandbox was not refused")
             return
         }
@@ -85,7 +85,7 @@ struct CallTests {
         #expect(try sandbox.call("nothing", arguments: []) == .void)
         let value = try AnyGuestValue(parsing: "-5", as: .int8)
         #expect(try sandbox.call("echoInt8", arguments: [value]) == .int8(-5))
-        guard case .signatureMismatch = error(of: { _ = try sandbox.call("echoInt8", arguments: [.int64(1)]) }) else {
+        guard case .signatureMismatch = caughtError(of: { _ = try sandbox.call("echoInt8", arguments: [.int64(1)]) }) else {
             Issue.record("a wrong type was not refused")
             return
         }
@@ -102,7 +102,7 @@ struct CallTests {
             ("abc", .bytes), ("zz", .bytes), ("1.5.2", .double), ("x", .void),
         ]
         for (text, type) in wrong {
-            guard case .invalidValue(text, type) = error(of: { _ = try AnyGuestValue(parsing: text, as: type) }) else {
+            guard case .invalidValue(text, type) = caughtError(of: { _ = try AnyGuestValue(parsing: text, as: type) }) else {
                 Issue.record("'\(text)' was taken for \(type)")
                 continue
             }
@@ -139,11 +139,11 @@ struct CallTests {
     @Test("a guest's error reaches the host with message and code, and the sandbox stays ready")
     func guestErrors() throws {
         let sandbox = try makeBehaved()
-        guard case .guestError("no good", 42) = error(of: { try sandbox.call("fails", "no good", 42 as UInt32) }) else {
+        guard case .guestError("no good", 42) = caughtError(of: { try sandbox.call("fails", "no good", 42 as UInt32) }) else {
             Issue.record("message or code lost")
             return
         }
-        guard case .guestError("raised", 5) = error(of: { try sandbox.call("raises") }) else {
+        guard case .guestError("raised", 5) = caughtError(of: { try sandbox.call("raises") }) else {
             Issue.record("message or code lost")
             return
         }

@@ -8,7 +8,7 @@ struct FaultTests {
     /// After a fault: poisoned, no more calls, and no other sandbox is touched by it.
     private func expectPoisoned(_ sandbox: Sandbox) throws {
         #expect(sandbox.status == .poisoned)
-        guard case .poisoned = error(of: { _ = try sandbox.call("add", 1 as Int64, 2 as Int64) as Int64 }) else {
+        guard case .poisoned = caughtError(of: { _ = try sandbox.call("add", 1 as Int64, 2 as Int64) as Int64 }) else {
             Issue.record("a poisoned sandbox took a call")
             return
         }
@@ -25,7 +25,7 @@ struct FaultTests {
         ])
     func instruction(name: String) throws {
         let sandbox = try makeHostile()
-        let fault = try #require(fault(of: { try sandbox.call(name) }))
+        let fault = try #require(caughtFault(of: { try sandbox.call(name) }))
         #expect(fault.vector != nil)
         #expect(fault.symbol?.hasPrefix(name) == true, "\(String(describing: fault.symbol))")
         try expectPoisoned(sandbox)
@@ -36,7 +36,7 @@ struct FaultTests {
     ])
     func nowhere(name: String) throws {
         let sandbox = try makeHostile()
-        _ = try #require(fault(of: { try sandbox.call(name) }))
+        _ = try #require(caughtFault(of: { try sandbox.call(name) }))
         try expectPoisoned(sandbox)
     }
 
@@ -44,7 +44,7 @@ struct FaultTests {
     func divideByZero() throws {
         let sandbox = try makeHostile()
         #expect(try sandbox.call("divide", 7 as Int32, 2 as Int32) as Int32 == 3)
-        let fault = try #require(fault(of: { _ = try sandbox.call("divide", 7 as Int32, 0 as Int32) as Int32 }))
+        let fault = try #require(caughtFault(of: { _ = try sandbox.call("divide", 7 as Int32, 0 as Int32) as Int32 }))
         #expect(fault.vector == 0 && fault.errorCode == nil && fault.address == nil)
         #expect(fault.registers.rax == 7)
         try expectPoisoned(sandbox)
@@ -53,7 +53,7 @@ struct FaultTests {
     @Test("a stack overflow says so")
     func stackOverflow() throws {
         let sandbox = try makeHostile()
-        let fault = try #require(fault(of: { _ = try sandbox.call("overflowStack", 0 as Int64) as Int64 }))
+        let fault = try #require(caughtFault(of: { _ = try sandbox.call("overflowStack", 0 as Int64) as Int64 }))
         #expect(fault.kind == .stackOverflow)
         #expect(fault.region == "guard")
         try expectPoisoned(sandbox)
@@ -70,7 +70,7 @@ struct FaultTests {
         ]
         for (address, region) in targets {
             let sandbox = try makeHostile()
-            let fault = try #require(fault(of: { try sandbox.call("writeAt", address) }))
+            let fault = try #require(caughtFault(of: { try sandbox.call("writeAt", address) }))
             #expect(fault.vector == 14 && fault.address == address && fault.region == region, "\(hex(address)): \(fault)")
             #expect(fault.errorCode.map { $0 & 6 } == 6, "\(hex(address)): a user write")
             #expect(fault.symbol?.hasPrefix("writeAt") == true)
@@ -81,12 +81,12 @@ struct FaultTests {
     func readsAndCalls() throws {
         for address in [0xffff_8000_0000_1000, 0xffff_8000_0000_2000, 0xffff_8000_0000_4000] as [UInt64] {
             let sandbox = try makeHostile()
-            #expect(fault(of: { _ = try sandbox.call("readAt", address) as UInt64 })?.address == address)
+            #expect(caughtFault(of: { _ = try sandbox.call("readAt", address) as UInt64 })?.address == address)
         }
         let data = [UInt64(PAL_MAILBOX_ADDRESS), UInt64(PAL_HEAP_ADDRESS), UInt64(PAL_STACK_TOP) - 64, 0]
         for address in data + [0xffff_8000_0000_1000] {
             let sandbox = try makeHostile()
-            let fault = try #require(fault(of: { try sandbox.call("callAt", address) }))
+            let fault = try #require(caughtFault(of: { try sandbox.call("callAt", address) }))
             #expect(fault.vector == 14 && fault.address == address, "\(hex(address)): \(fault)")
         }
     }
@@ -97,26 +97,26 @@ struct FaultTests {
         let others = (0...0x5f as ClosedRange<UInt16>).filter { !abi.contains($0) } + [0x60, 0x64, 0x3f8, 0xcf8, 0xffff]
         for port in others {
             let sandbox = try makeHostile()
-            #expect(fault(of: { try sandbox.call("outPort", port) })?.vector == 13, "port \(port)")
+            #expect(caughtFault(of: { try sandbox.call("outPort", port) })?.vector == 13, "port \(port)")
         }
         for name in ["outWide", "outString", "inString"] {
             let sandbox = try makeHostile()
-            _ = fault(of: { try sandbox.call(name, UInt16(PAL_PORT_LOG)) })
+            _ = caughtFault(of: { try sandbox.call(name, UInt16(PAL_PORT_LOG)) })
             #expect(sandbox.status == .poisoned, "\(name)")
         }
         for port in abi {
             let sandbox = try makeHostile()
-            #expect(fault(of: { _ = try sandbox.call("inPort", port) as UInt8 })?.kind == .illegalPort(port))
+            #expect(caughtFault(of: { _ = try sandbox.call("inPort", port) as UInt8 })?.kind == .illegalPort(port))
         }
         let sandbox = try makeHostile()
-        _ = try #require(fault(of: { try sandbox.call("readyAgain") }))
+        _ = try #require(caughtFault(of: { try sandbox.call("readyAgain") }))
         try expectPoisoned(sandbox)
     }
 
     @Test("more copied pages than scratch holds are a fault, not a crash")
     func scratchExhausted() throws {
         let sandbox = try makeHostile(SandboxConfiguration(scratchByteCount: 1 << 20))
-        let fault = try #require(fault(of: { try sandbox.call("exhaustScratch") }))
+        let fault = try #require(caughtFault(of: { try sandbox.call("exhaustScratch") }))
         #expect(fault.kind == .scratchExhausted)
         try expectPoisoned(sandbox)
         try makeHostile().call("exhaustScratch")
@@ -126,7 +126,7 @@ struct FaultTests {
     func abort() throws {
         let sandbox = try makeHostile()
         let address: UInt64 = try sandbox.call("constantAddress")
-        let fault = try #require(fault(of: { try sandbox.call("abortAt", address, 4 as UInt64) }))
+        let fault = try #require(caughtFault(of: { try sandbox.call("abortAt", address, 4 as UInt64) }))
         #expect(fault.kind == .abort(message: "read"))
         try expectPoisoned(sandbox)
     }

@@ -33,7 +33,7 @@ struct HostFunctionTests {
     @Test("an unhandled failure gives the caller the host's own error")
     func unhandled() throws {
         let hostile = try makeHostile()
-        guard case .unknownHostFunction("notRegistered", let available) = error(of: { try hostile.call("callUnregistered") })
+        guard case .unknownHostFunction("notRegistered", let available) = caughtError(of: { try hostile.call("callUnregistered") })
         else {
             Issue.record("not reported as unknown")
             return
@@ -49,7 +49,7 @@ struct HostFunctionTests {
         try host.register("tick") { () throws -> Void in try reentry.callBack() }
         let sandbox = try Sandbox(guest: .bytes(Guests.behaved), hostFunctions: host)
         reentry.sandbox = sandbox
-        guard case .hostFunction(_, let cause) = error(of: { try sandbox.call("hostTick") }),
+        guard case .hostFunction(_, let cause) = caughtError(of: { try sandbox.call("hostTick") }),
             case .callInProgress? = cause as? SandboxError
         else {
             Issue.record("recursion was not refused as a call in progress")
@@ -64,12 +64,12 @@ struct HostFunctionTests {
         var host = HostFunctions()
         try host.register("once") { () -> Void in }
         for name in ["once", "", String(repeating: "x", count: 256)] {
-            guard case .invalidHostFunction = error(of: { try host.register(name) { () -> Void in } }) else {
+            guard case .invalidHostFunction = caughtError(of: { try host.register(name) { () -> Void in } }) else {
                 Issue.record("'\(name.prefix(8))' was accepted")
                 continue
             }
         }
-        let thirteen = error {
+        let thirteen = caughtError {
             try host.register("wide") {
                 (_: Int, _: Int, _: Int, _: Int, _: Int, _: Int, _: Int, _: Int, _: Int, _: Int, _: Int, _: Int, _: Int)
                     -> Void in
@@ -94,8 +94,6 @@ struct HostFunctionTests {
     }
 }
 
-private func error(_ body: () throws -> Void) -> SandboxError? { error(of: body) }
-
 /// Smuggles a sandbox into its own host function.
 private final class Reentry: @unchecked Sendable {
     var sandbox: Sandbox?
@@ -112,10 +110,7 @@ private final class LogLines: LogHandler, @unchecked Sendable {
         get { nil }
         set {}
     }
-    func log(
-        level: Logger.Level, message: Logger.Message, metadata: Logger.Metadata?, source: String, file: String,
-        function: String, line: UInt
-    ) {
-        lines.withLock { $0.append("\(level) \(message)") }
+    func log(event: LogEvent) {
+        lines.withLock { $0.append("\(event.level) \(event.message)") }
     }
 }

@@ -16,7 +16,7 @@ struct HostileDataTests {
     func results(address: UInt64, byteCount: UInt64) throws {
         for name in ["stringAt", "bytesAt"] {
             let sandbox = try makeHostile()
-            let found = error(of: {
+            let found = caughtError(of: {
                 if name == "stringAt" {
                     _ = try sandbox.call(name, address, byteCount) as String
                 } else {
@@ -35,12 +35,12 @@ struct HostileDataTests {
     func messages(address: UInt64, byteCount: UInt64) throws {
         for name in ["failAt", "logAt", "abortAt"] {
             let sandbox = try makeHostile()
-            _ = fault(of: { try sandbox.call(name, address, byteCount) })
+            _ = caughtFault(of: { try sandbox.call(name, address, byteCount) })
             #expect(sandbox.status == .poisoned, "\(name)")
         }
         for name in ["hostNameAt", "hostSignatureAt", "hostTextAt"] {
             let sandbox = try makeHostile()
-            _ = fault(of: { _ = try sandbox.call(name, address, byteCount) as UInt32 })
+            _ = caughtFault(of: { _ = try sandbox.call(name, address, byteCount) as UInt32 })
             #expect(sandbox.status == .poisoned, "\(name)")
         }
     }
@@ -50,13 +50,13 @@ struct HostileDataTests {
         let sandbox = try makeHostile()
         let heap = UInt64(PAL_HEAP_ADDRESS)
         for byteCount in [1 << 21, 1 << 40, .max] as [UInt64] {
-            guard case .valueTooLarge = error(of: { _ = try sandbox.call("bytesAt", heap, byteCount) as [UInt8] }) else {
+            guard case .valueTooLarge = caughtError(of: { _ = try sandbox.call("bytesAt", heap, byteCount) as [UInt8] }) else {
                 Issue.record("a result of \(byteCount) bytes was accepted")
                 continue
             }
         }
         #expect(sandbox.status == .ready)
-        _ = fault(of: { _ = try sandbox.call("hostNameAt", heap, 256 as UInt64) as UInt32 })
+        _ = caughtFault(of: { _ = try sandbox.call("hostNameAt", heap, 256 as UInt64) as UInt32 })
         #expect(sandbox.status == .poisoned)
     }
 
@@ -74,7 +74,7 @@ struct HostileDataTests {
         let fits = [UInt8](repeating: 1, count: limit)
         #expect(try sandbox.call("echoBytes", fits) as [UInt8] == fits)
         let calls = sandbox.statistics.calls
-        guard case .argumentsTooLarge = error(of: { _ = try sandbox.call("echoBytes", fits + [1]) as [UInt8] }) else {
+        guard case .argumentsTooLarge = caughtError(of: { _ = try sandbox.call("echoBytes", fits + [1]) as [UInt8] }) else {
             Issue.record("an argument larger than the mailbox was accepted")
             return
         }
@@ -85,7 +85,7 @@ struct HostileDataTests {
     @Test("a string that is not UTF-8 is an error, the same bytes are not")
     func invalidUTF8() throws {
         let sandbox = try makeHostile()
-        guard case .invalidUTF8("invalidText") = error(of: { _ = try sandbox.call("invalidText") as String }) else {
+        guard case .invalidUTF8("invalidText") = caughtError(of: { _ = try sandbox.call("invalidText") as String }) else {
             Issue.record("invalid UTF-8 was accepted")
             return
         }
@@ -95,11 +95,11 @@ struct HostileDataTests {
     @Test("a corrupted mailbox harms nobody but the guest")
     func corruptMailbox() throws {
         let sandbox = try makeHostile()
-        _ = fault(of: { try sandbox.call("corruptMailbox") })
+        _ = caughtFault(of: { try sandbox.call("corruptMailbox") })
         #expect(sandbox.status == .poisoned)
         for value in [2, 3, .max] as [UInt32] {
             let sandbox = try makeHostile()
-            _ = fault(of: { try sandbox.call("status", value) })
+            _ = caughtFault(of: { try sandbox.call("status", value) })
             #expect(sandbox.status == .poisoned, "status \(value) without cause")
         }
     }
@@ -116,16 +116,16 @@ struct HostileDataTests {
     @Test("unknown functions and wrong signatures are named, with what there is")
     func lookups() throws {
         let sandbox = try makeBehaved()
-        guard case .unknownFunction("nope", let available) = error(of: { try sandbox.call("nope") }) else {
+        guard case .unknownFunction("nope", let available) = caughtError(of: { try sandbox.call("nope") }) else {
             Issue.record("an unknown function was called")
             return
         }
         #expect(available.contains("nothing"))
-        let count = error(of: { _ = try sandbox.call("echoInt64", 1, 2) as Int64 })
+        let count = caughtError(of: { _ = try sandbox.call("echoInt64", 1, 2) as Int64 })
         #expect(count?.description == "'echoInt64' is (Int64) -> Int64, but was called as (Int64, Int64) -> Int64.")
-        let type = error(of: { _ = try sandbox.call("echoInt64", "x") as Int64 })
+        let type = caughtError(of: { _ = try sandbox.call("echoInt64", "x") as Int64 })
         #expect(type?.description == "'echoInt64' is (Int64) -> Int64, but was called as (String) -> Int64.")
-        let result = error(of: { try sandbox.call("echoInt64", 1) })
+        let result = caughtError(of: { try sandbox.call("echoInt64", 1) })
         #expect(result?.description == "'echoInt64' is (Int64) -> Int64, but was called as (Int64) -> Void.")
         #expect(sandbox.status == .ready)
     }

@@ -29,13 +29,13 @@ struct SwiftGuestTests {
     func errors() throws {
         let sandbox = try make()
         #expect(try sandbox.call("divide", 10 as Int64, 3 as Int64) as Int64 == 3)
-        let divided = error { _ = try sandbox.call("divide", 10 as Int64, 0 as Int64) as Int64 }
+        let divided = caughtError { _ = try sandbox.call("divide", 10 as Int64, 0 as Int64) as Int64 }
         guard case .guestError("division by zero", 33) = divided else {
             Issue.record("got \(String(describing: divided))")
             return
         }
         #expect(try sandbox.call("viaHost", "ab", 3) as String == "ababab")
-        let failed = error { _ = try sandbox.call("viaHost", "ab", -3) as String }
+        let failed = caughtError { _ = try sandbox.call("viaHost", "ab", -3) as String }
         guard case .hostFunction("repeated", let cause) = failed, cause as? HostFailure == HostFailure(number: -3) else {
             Issue.record("got \(String(describing: failed))")
             return
@@ -49,7 +49,7 @@ struct SwiftGuestTests {
     func trap() throws {
         let sandbox = try make()
         #expect(try sandbox.call("traps", 2) as Int == 3)
-        let fault = fault { _ = try sandbox.call("traps", 3) as Int }
+        let fault = caughtFault { _ = try sandbox.call("traps", 3) as Int }
         #expect(fault?.vector == 6)
         #expect(sandbox.status == .poisoned)
     }
@@ -61,6 +61,3 @@ struct SwiftGuestTests {
         #expect(one != other)
     }
 }
-
-private func error(_ body: () throws -> Void) -> SandboxError? { error(of: body) }
-private func fault(_ body: () throws -> Void) -> GuestFault? { fault(of: body) }

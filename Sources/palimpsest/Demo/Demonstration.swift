@@ -29,7 +29,9 @@ struct Demonstration {
         step(title) { () throws -> (Value, String?) in
             let value = try body()
             return (value, value == expected ? nil : "expected \(expected)")
-        } describing: { "\($0)" }
+        } describing: {
+            "\($0)"
+        }
     }
 
     /// A step that makes something the next ones need; nil if it failed.

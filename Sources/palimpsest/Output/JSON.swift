@@ -58,7 +58,10 @@ extension JSON: CustomStringConvertible {
                 }
             }
         case .members(let members):
-            guard !members.isEmpty else { return text += "{}" }
+            if members.isEmpty {
+                text += "{}"
+                return
+            }
             JSON.writeLines(members, "{", "}", to: &text, indentation) { member, text, inner in
                 JSON.quote(member.name, to: &text)
                 text += ": "

@@ -51,7 +51,7 @@ func makeHostile(_ configuration: SandboxConfiguration = .init()) throws -> Sand
 }
 
 /// The error that `body` throws; records an issue if it throws none.
-func error(of body: () throws -> Void, sourceLocation: SourceLocation = #_sourceLocation) -> SandboxError? {
+func caughtError(of body: () throws -> Void, sourceLocation: SourceLocation = #_sourceLocation) -> SandboxError? {
     do {
         try body()
         Issue.record("expected an error, got none", sourceLocation: sourceLocation)
@@ -64,8 +64,8 @@ func error(of body: () throws -> Void, sourceLocation: SourceLocation = #_source
 }
 
 /// The fault that `body` ends in.
-func fault(of body: () throws -> Void, sourceLocation: SourceLocation = #_sourceLocation) -> GuestFault? {
-    let found = error(of: body, sourceLocation: sourceLocation)
+func caughtFault(of body: () throws -> Void, sourceLocation: SourceLocation = #_sourceLocation) -> GuestFault? {
+    let found = caughtError(of: body, sourceLocation: sourceLocation)
     if case .fault(let fault) = found { return fault }
     Issue.record("expected a fault, got \(String(describing: found))", sourceLocation: sourceLocation)
     return nil

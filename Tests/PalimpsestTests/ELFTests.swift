@@ -1,0 +1,170 @@
+import CPalimpsest
+import Testing
+
+@testable import Palimpsest
+
+@Suite("Hostile ELF files")
+struct ELFTests {
+    // Offsets in Elf64_Ehdr and Elf64_Phdr.
+    private static let type = 16, machine = 18, entry = 24, headerOffset = 32, headerSize = 54, headerCount = 56
+    private static let flags = 4, fileOffset = 8, address = 16, fileSize = 32, memorySize = 40
+
+    /// A good guest with some integers overwritten.
+    private func patched<Value: FixedWidthInteger>(_ offset: Int, _ value: Value) -> [UInt8] {
+        var bytes = Guests.behaved
+        withUnsafeBytes(of: value.littleEndian) { bytes.replaceSubrange(offset..<offset + $0.count, with: $0) }
+        return bytes
+    }
+
+    /// The file offset of field `field` of the `index`th loadable segment's header.
+    private func segment(_ index: Int, _ field: Int) -> Int {
+        let reader = ByteReader(bytes: Guests.behaved)
+        let table = Int(reader.integer(ELFTests.headerOffset, as: UInt64.self))
+        let loads = (0..<Int(reader.integer(ELFTests.headerCount, as: UInt16.self)))
+            .map { table + $0 * 56 }.filter { reader.integer($0, as: UInt32.self) == 1 }
+        return loads[index] + field
+    }
+
+    private func refusal(_ bytes: [UInt8], sourceLocation: SourceLocation = #_sourceLocation) -> GuestImageError? {
+        let found = caughtError(of: { _ = try Sandbox(guest: .bytes(bytes)) }, sourceLocation: sourceLocation)
+        if case .invalidGuest(let error) = found { return error }
+        Issue.record("expected invalidGuest, got \(String(describing: found))", sourceLocation: sourceLocation)
+        return nil
+    }
+
+    @Test("what is not an ELF, or not for this machine, is refused by name")
+    func identity() {
+        #expect(refusal([]) == .notELF)
+        #expect(refusal(Array("#!/bin/sh\n".utf8)) == .notELF)
+        #expect(refusal(patched(4, 1 as UInt8)) == .wrongClass(1))
+        #expect(refusal(patched(5, 2 as UInt8)) == .wrongByteOrder(2))
+        #expect(refusal(patched(ELFTests.machine, 183 as UInt16)) == .wrongMachine(183))
+        #expect(refusal(patched(ELFTests.type, 3 as UInt16)) == .wrongType(3))
+        #expect(refusal(patched(ELFTests.headerSize, 32 as UInt16)) == .badHeaderSize(found: 32, expected: 56))
+        #expect(refusal(patched(ELFTests.headerCount, 65 as UInt16)) == .tooManySegments(count: 65, limit: 64))
+        #expect(refusal(patched(ELFTests.headerCount, 0 as UInt16)) == .noSegments)
+    }
+
+    @Test("a file cut off anywhere is refused or, where only symbols are missing, runs")
+    func truncation() throws {
+        let whole = Guests.behaved
+        for count in [1, 4, 16, 63, 64, 100, 200, 4095, 4096, 8192, 12288, 20000] {
+            guard case .invalidGuest = caughtError(of: { _ = try Sandbox(guest: .bytes(Array(whole.prefix(count)))) })
+            else {
+                Issue.record("\(count) bytes were accepted")
+                continue
+            }
+        }
+        #expect(throws: Never.self) { _ = try makeSandbox(Array(whole.dropLast(1))) }
+    }
+
+    private func makeSandbox(_ bytes: [UInt8]) throws -> Sandbox { try Sandbox(guest: .bytes(bytes)) }
+
+    @Test("segments that are huge, unaligned, overlapping, out of range or writable code are refused")
+    func segments() {
+        let huge = [UInt64.max, UInt64.max - 0x200000, 1 << 40, 1 << 30]
+        for size in huge {
+            guard case .segmentOutOfRange? = refusal(patched(segment(2, ELFTests.memorySize), size)) else {
+                Issue.record("a segment of \(size) bytes was accepted")
+                continue
+            }
+        }
+        let reserved: [UInt64] = [
+            0, 0x1000, UInt64(PAL_ENTRY_ADDRESS), UInt64(PAL_MAILBOX_ADDRESS), UInt64(PAL_HEAP_ADDRESS),
+            0xffff_8000_0000_1000, UInt64.max & ~4095,
+        ]
+        for address in reserved {
+            guard case .segmentOutOfRange? = refusal(patched(segment(1, ELFTests.address), address)) else {
+                Issue.record("a segment at \(hex(address)) was accepted")
+                continue
+            }
+        }
+        let reader = ByteReader(bytes: Guests.behaved)
+        let first: UInt64 = reader.integer(segment(0, ELFTests.address))
+        guard case .overlappingSegments? = refusal(patched(segment(1, ELFTests.address), first)) else {
+            Issue.record("overlapping segments were accepted")
+            return
+        }
+        guard case .unalignedSegment? = refusal(patched(segment(1, ELFTests.address), first + 0x100_0123)) else {
+            Issue.record("an unaligned segment was accepted")
+            return
+        }
+        guard case .segmentSizes? = refusal(patched(segment(1, ELFTests.memorySize), 1 as UInt64)) else {
+            Issue.record("a segment larger in the file than in memory was accepted")
+            return
+        }
+        guard case .truncated? = refusal(patched(segment(1, ELFTests.fileOffset), UInt64.max & ~4095)) else {
+            Issue.record("a segment beyond the file was accepted")
+            return
+        }
+        guard case .writableCode? = refusal(patched(segment(0, ELFTests.flags), 7 as UInt32)) else {
+            Issue.record("writable code was accepted")
+            return
+        }
+        guard case .unreadableSegment? = refusal(patched(segment(0, ELFTests.flags), 1 as UInt32)) else {
+            Issue.record("an unreadable segment was accepted")
+            return
+        }
+    }
+
+    @Test("an entry point outside the code is refused")
+    func entryPoint() {
+        for entry in [0, 0x1000, UInt64(PAL_MAILBOX_ADDRESS), .max] as [UInt64] {
+            #expect(refusal(patched(ELFTests.entry, entry)) == .entryOutsideCode(entry))
+        }
+    }
+
+    @Test("another ABI version is refused with both numbers, no ABI note as no guest at all")
+    func abiVersion() throws {
+        let owner = Array(PAL_NOTE_OWNER.utf8) + [0]
+        let bytes = Guests.behaved
+        let place = try #require(
+            (0..<bytes.count - 20).first { bytes[$0..<$0 + owner.count].elementsEqual(owner) && bytes[$0 - 4] == 1 })
+        let other = caughtError(of: { _ = try makeSandbox(patched(place + 12, 77 as UInt32)) })
+        guard case .abiVersionMismatch(guest: 77, host: UInt32(PAL_ABI_VERSION)) = other else {
+            Issue.record("got \(String(describing: other))")
+            return
+        }
+        #expect(other?.description.contains("77") == true && other?.description.contains("version 1") == true)
+        #expect(refusal(patched(place, 0x58 as UInt8)) == .noABINote)
+    }
+
+    @Test("a file that cannot be read is named")
+    func unreadable() {
+        for path in ["/nonexistent/guest.elf", "/"] {
+            guard case .guestFileUnreadable(path, _) = caughtError(of: { _ = try Sandbox(guest: .file(path)) }) else {
+                Issue.record("\(path) was read")
+                continue
+            }
+        }
+    }
+
+    @Test("hundreds of random corruptions of the headers end in a typed error or a guest that is contained")
+    func fuzz() throws {
+        var random = SplitMix(state: 0x5eed)
+        let configuration = SandboxConfiguration(initializationTimeLimit: .milliseconds(50))
+        for _ in 0..<300 {
+            var bytes = Guests.behaved
+            for _ in 0..<Int.random(in: 1...4, using: &random) {
+                bytes[Int.random(in: 0..<400, using: &random)] = UInt8.random(in: 0...255, using: &random)
+            }
+            do {
+                _ = try Sandbox(guest: .bytes(bytes), configuration: configuration)
+            } catch {
+                #expect(!error.description.isEmpty)
+            }
+        }
+    }
+}
+
+/// A small generator whose sequence is the same on every run.
+struct SplitMix: RandomNumberGenerator {
+    var state: UInt64
+    mutating func next() -> UInt64 {
+        state &+= 0x9e37_79b9_7f4a_7c15
+        var mixed = state
+        mixed = (mixed ^ mixed >> 30) &* 0xbf58_476d_1ce4_e5b9
+        mixed = (mixed ^ mixed >> 27) &* 0x94d0_49bb_1331_11eb
+        return mixed ^ mixed >> 31
+    }
+}

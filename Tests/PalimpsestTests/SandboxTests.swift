@@ -1,0 +1,114 @@
+import Foundation
+import Glibc
+import SystemPackage
+import Testing
+
+@testable import Palimpsest
+
+@Suite("Sandboxes", .serialized)
+struct SandboxTests {
+    @Test("sizes out of range are refused by name")
+    func configuration() {
+        let wrong: [(String, SandboxConfiguration)] = [
+            ("heapByteCount", .init(heapByteCount: 0)), ("heapByteCount", .init(heapByteCount: (8 << 30) + 4096)),
+            ("heapByteCount", .init(heapByteCount: (1 << 20) + 1)), ("heapByteCount", .init(heapByteCount: -4096)),
+            ("stackByteCount", .init(stackByteCount: 4096)), ("stackByteCount", .init(stackByteCount: .max)),
+            ("mailboxByteCount", .init(mailboxByteCount: 4096)), ("mailboxByteCount", .init(mailboxByteCount: 128 << 20)),
+            ("scratchByteCount", .init(scratchByteCount: 4096)), ("scratchByteCount", .init(scratchByteCount: 8 << 30)),
+            ("initializationTimeLimit", .init(initializationTimeLimit: .zero)),
+        ]
+        for (name, configuration) in wrong {
+            guard case .invalidConfiguration(name, _, _) = caughtError(of: { _ = try makeBehaved(configuration) }) else {
+                Issue.record("\(name): \(configuration) was accepted")
+                continue
+            }
+        }
+    }
+
+    @Test("the smallest and the largest sizes work")
+    func extremes() throws {
+        let smallest = SandboxConfiguration(
+            heapByteCount: SandboxConfiguration.heapRange.lowerBound,
+            stackByteCount: SandboxConfiguration.stackRange.lowerBound,
+            mailboxByteCount: SandboxConfiguration.mailboxRange.lowerBound,
+            scratchByteCount: SandboxConfiguration.scratchRange.lowerBound)
+        let largest = SandboxConfiguration(
+            heapByteCount: SandboxConfiguration.heapRange.upperBound,
+            stackByteCount: SandboxConfiguration.stackRange.upperBound,
+            mailboxByteCount: SandboxConfiguration.mailboxRange.upperBound,
+            scratchByteCount: SandboxConfiguration.scratchRange.upperBound)
+        for configuration in [smallest, largest] {
+            let sandbox = try makeBehaved(configuration)
+            #expect(try sandbox.call("echoString", "there and back") as String == "there and back")
+            #expect(try sandbox.call("count") as Int64 == 1001)
+        }
+    }
+
+    @Test("sandboxes that are gone leave no descriptor and no mapping behind")
+    func noLeaks() throws {
+        func make() throws {
+            let sandbox = try makeBehaved()
+            try sandbox.call("nothing")
+            _ = try? Sandbox(guest: .bytes(Array(Guests.behaved.prefix(5000))))
+        }
+        try make()
+        // Other suites make sandboxes at the same time: what counts is that fifty more do not add up.
+        let before = (openSandboxDescriptors(), mappedSegments())
+        for _ in 0..<50 { try make() }
+        let after = (openSandboxDescriptors(), mappedSegments())
+        #expect(after.0 < before.0 + 50, "descriptors: \(before.0) to \(after.0)")
+        #expect(after.1 < before.1 + 50, "mappings: \(before.1) to \(after.1)")
+    }
+
+    private func openSandboxDescriptors() -> Int {
+        (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").count) ?? 0
+    }
+
+    private func mappedSegments() -> Int {
+        let maps = (try? String(contentsOfFile: "/proc/self/maps", encoding: .utf8)) ?? ""
+        return maps.split(separator: "\n").count { $0.contains("memfd:palimpsest") || $0.contains("kvm-vcpu") }
+    }
+
+    @Test("without KVM, without permission or descriptors, the error says what to do")
+    func machineErrors() {
+        func failure(_ path: String) -> MachineError? {
+            do throws(MachineError) {
+                _ = try KVM(path: path)
+                return nil
+            } catch {
+                return error
+            }
+        }
+        #expect(failure("/nonexistent/kvm") == .kvmUnavailable(path: "/nonexistent/kvm", errno: .noSuchFileOrDirectory))
+        guard case .kvmUnavailable? = failure("/dev/null") else {
+            Issue.record("/dev/null was taken for KVM")
+            return
+        }
+        let texts: [(MachineError, String)] = [
+            (.kvmPermissionDenied(path: "/dev/kvm"), "usermod -aG kvm"),
+            (MachineError("memfd_create", .tooManyOpenFiles), "ulimit -n"),
+            (MachineError("mmap", .noMemory), "out of memory"),
+            (.kvmCapabilityMissing(name: "KVM_CAP_SYNC_REGS"), "KVM_CAP_SYNC_REGS"),
+        ]
+        for (error, hint) in texts { #expect(error.description.contains(hint)) }
+    }
+
+    @Test("a machine that runs these tests passes the host report")
+    func hostReport() {
+        let report = HostReport.examine()
+        #expect(report.isUsable)
+        #expect(Set(report.checks.map(\.category)) == Set(HostCheck.Category.allCases))
+    }
+
+    @Test("a guest that exports nothing is refused")
+    func noExports() throws {
+        // The entry point is a function that only says it is ready, with an empty table.
+        let ready = try #require(try makeHostile().exports.first { $0.name == "readyAgain" })
+        var bytes = Guests.hostile
+        withUnsafeBytes(of: ready.function.littleEndian) { bytes.replaceSubrange(24..<32, with: $0) }
+        guard case .noExports = caughtError(of: { _ = try Sandbox(guest: .bytes(bytes)) }) else {
+            Issue.record("a guest without exports was accepted")
+            return
+        }
+    }
+}
