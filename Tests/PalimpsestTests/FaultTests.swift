@@ -99,11 +99,13 @@ struct FaultTests {
             let sandbox = try makeHostile()
             #expect(caughtFault(of: { try sandbox.call("outPort", port) })?.vector == 13, "port \(port)")
         }
-        for name in ["outWide", "outString", "inString"] {
+        for name in ["outWide", "inString"] {
             let sandbox = try makeHostile()
             _ = caughtFault(of: { try sandbox.call(name, UInt16(PAL_PORT_LOG)) })
             #expect(sandbox.status == .poisoned, "\(name)")
         }
+        // To KVM, `rep outsb` to a port that is open is so many single writes: empty log lines here.
+        try makeHostile().call("outString", UInt16(PAL_PORT_LOG))
         for port in abi {
             let sandbox = try makeHostile()
             #expect(caughtFault(of: { _ = try sandbox.call("inPort", port) as UInt8 })?.kind == .illegalPort(port))

@@ -9,18 +9,14 @@ struct HostCall {
 
     var encoder: GuestValueEncoder
     private let request: pal_host_call
-    private let memory: AddressSpace
-    private let byteLimit: Int
+    private let sandbox: Sandbox
     private let function: String
     private var index = 0
 
-    init(
-        _ request: pal_host_call, encoder: GuestValueEncoder, memory: AddressSpace, byteLimit: Int, function: String
-    ) {
+    init(_ request: pal_host_call, encoder: GuestValueEncoder, sandbox: Sandbox, function: String) {
         self.request = request
         self.encoder = encoder
-        self.memory = memory
-        self.byteLimit = byteLimit
+        self.sandbox = sandbox
         self.function = function
     }
 
@@ -31,8 +27,8 @@ struct HostCall {
         }
         index += 1
         let decoder = GuestValueDecoder(
-            first: span.address, second: span.count, floatingPoint: span.address, memory: memory,
-            byteLimit: byteLimit, function: function)
+            first: span.address, second: span.count, floatingPoint: span.address, sandbox: sandbox,
+            function: function)
         do throws(SandboxError) {
             return try Value.decode(from: decoder)
         } catch {

@@ -89,8 +89,7 @@ extension Sandbox {
         if mailbox.pointee.call.status != UInt32(PAL_CALL_OK) { throw failure(of: export) }
         return GuestValueDecoder(
             first: mailbox.pointee.call.result.0, second: mailbox.pointee.call.result.1,
-            floatingPoint: mailbox.pointee.call.float_result, memory: machine.memory,
-            byteLimit: configuration.mailboxDataByteCount, function: export.name)
+            floatingPoint: mailbox.pointee.call.float_result, sandbox: self, function: export.name)
     }
 
     /// Refuses a call that cannot run; otherwise no other one can until `control.end()`.

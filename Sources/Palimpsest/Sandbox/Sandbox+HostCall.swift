@@ -9,9 +9,7 @@ extension Sandbox {
         // Copied out once: nothing the guest could change is looked at twice.
         let request = machine.mailbox.pointee.host_call
         guard let function = try findHostFunction(request) else { return }
-        var call = HostCall(
-            request, encoder: makeResultEncoder(), memory: machine.memory,
-            byteLimit: configuration.mailboxDataByteCount, function: function.name)
+        var call = HostCall(request, encoder: makeResultEncoder(), sandbox: self, function: function.name)
         do {
             try function.body(&call)
         } catch let violation as HostCall.Violation {

@@ -4,7 +4,8 @@
 //              16 bytes                16-byte aligned
 //
 // Allocation and release take constant time, and memory that was never handed out is never touched. A freed block
-// serves its own class again; classes are a factor of two apart, which bounds the waste by half.
+// serves its own class again, or smaller ones once the heap is used up; it is never joined with others. Classes are a
+// factor of two apart, which bounds the waste by half.
 #include "runtime.h"
 
 enum { SMALLEST_SHIFT = 5, CLASS_COUNT = 40 };
@@ -37,15 +38,30 @@ static uint32_t class_for(size_t count) {
 
 static size_t class_size(uint32_t class) { return (size_t)1 << (class + SMALLEST_SHIFT); }
 
+// Where the heap ends: halves a larger free block until it has the size.
+static void *split(uint32_t class) {
+    uint32_t larger = class + 1;
+    while (larger < CLASS_COUNT && !free_lists[larger]) larger++;
+    if (larger >= CLASS_COUNT) return 0;
+    struct free_block *block = free_lists[larger];
+    free_lists[larger] = block->next;
+    while (larger-- > class) {
+        struct free_block *upper = (struct free_block *)((uint8_t *)block + class_size(larger));
+        upper->next = free_lists[larger];
+        free_lists[larger] = upper;
+    }
+    return block;
+}
+
 static void *take(uint32_t class) {
     struct free_block *block = free_lists[class];
     if (block) {
         free_lists[class] = block->next;
         return block;
     }
-    const volatile struct pal_constants *constants = pal_constants();
+    const struct pal_constants *constants = pal_constants();
     size_t size = class_size(class);
-    if (size > constants->heap_size - heap_used) return 0;
+    if (size > constants->heap_size - heap_used) return split(class);
     block = (struct free_block *)(constants->heap_address + heap_used);
     heap_used += size;
     return block;

@@ -6,24 +6,22 @@ public struct GuestValueDecoder {
     @usableFromInline let second: UInt64
     /// The bits of a floating-point value.
     @usableFromInline let floatingPoint: UInt64
-    private let memory: AddressSpace
-    private let byteLimit: Int
+    private let sandbox: Sandbox
     private let function: String
 
-    init(
-        first: UInt64, second: UInt64, floatingPoint: UInt64, memory: AddressSpace, byteLimit: Int, function: String
-    ) {
+    init(first: UInt64, second: UInt64, floatingPoint: UInt64, sandbox: Sandbox, function: String) {
         self.first = first
         self.second = second
         self.floatingPoint = floatingPoint
-        self.memory = memory
-        self.byteLimit = byteLimit
+        self.sandbox = sandbox
         self.function = function
     }
 
+    /// The length is checked first: it is the guest's.
     private func checkedSpan() throws(SandboxError) -> GuestSpan {
-        guard second <= UInt64(byteLimit) else {
-            throw .valueTooLarge(function: function, byteCount: second, limit: byteLimit)
+        let limit = sandbox.configuration.mailboxDataByteCount
+        guard second <= UInt64(limit) else {
+            throw .valueTooLarge(function: function, byteCount: second, limit: limit)
         }
         return GuestSpan(address: first, byteCount: second)
     }
@@ -31,9 +29,9 @@ public struct GuestValueDecoder {
     @usableFromInline func byteArray() throws(SandboxError) -> [UInt8] {
         let span = try checkedSpan()
         do throws(AddressSpace.InvalidRange) {
-            return try memory.bytes(span)
+            return try sandbox.machine.memory.bytes(span)
         } catch {
-            throw .invalidPointer(function: function, address: error.address, byteCount: error.byteCount)
+            throw invalidPointer(error)
         }
     }
 
@@ -42,15 +40,21 @@ public struct GuestValueDecoder {
         if span.byteCount == 0 { return "" }
         let text: String?
         do throws(AddressSpace.InvalidRange) {
-            if let piece = try memory.contiguous(span) {
+            if let piece = try sandbox.machine.memory.contiguous(span) {
                 text = String(validating: piece, as: UTF8.self)
             } else {
-                text = String(validating: try memory.bytes(span), as: UTF8.self)
+                text = String(validating: try sandbox.machine.memory.bytes(span), as: UTF8.self)
             }
         } catch {
-            throw .invalidPointer(function: function, address: error.address, byteCount: error.byteCount)
+            throw invalidPointer(error)
         }
         guard let text else { throw .invalidUTF8(function: function) }
         return text
+    }
+
+    /// A guest that lies about pointers has broken the ABI.
+    private func invalidPointer(_ range: AddressSpace.InvalidRange) -> SandboxError {
+        sandbox.status = .poisoned
+        return .invalidPointer(function: function, address: range.address, byteCount: range.byteCount)
     }
 }
