@@ -45,6 +45,7 @@ let package = Package(
             dependencies: [
                 "Palimpsest", "GuestToolchain",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
             ],
             path: "Sources/palimpsest"),
         .executableTarget(

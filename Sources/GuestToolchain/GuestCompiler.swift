@@ -40,7 +40,7 @@ public struct GuestCompiler: Sendable {
             switch URL(fileURLWithPath: source).pathExtension {
             case "c", "S":
                 let object = "\(work.path)/\(index).o"
-                try compileC(source, object, sdk, options)
+                try compileC(source, object, sdk, work.path, options)
                 objects.append(object)
             case "swift": swiftSources.append(source)
             default: throw .unknownSourceKind(source)
@@ -51,9 +51,8 @@ public struct GuestCompiler: Sendable {
             objects.append(try compileSwift(swiftSources, sdk, work.path, options))
             libraries.append(try unicodeLibrary())
         }
-        let image = work.path + "/guest.elf"
-        try link(objects, libraries, sdk, image, options)
-        try place(image, output)
+        try link(objects, libraries, sdk, work.path, options)
+        try place(work.path + "/guest.elf", output)
     }
 
     private func runtimeSources(_ sdk: String) -> [String] {
@@ -63,14 +62,14 @@ public struct GuestCompiler: Sendable {
     // MARK: - Steps
 
     private func compileC(
-        _ source: String, _ object: String, _ sdk: String, _ options: Options
+        _ source: String, _ object: String, _ sdk: String, _ work: String, _ options: Options
     ) throws(GuestBuildError) {
         try toolchain.clang.run(
             targetFlags + [
                 "-std=c23", "-Wall", "-O\(options.optimization)", "-ffunction-sections", "-fdata-sections", "-I", sdk,
                 "-c", source, "-o", object,
             ] + (options.debugInformation ? ["-g"] : []),
-            isVerbose: options.isVerbose)
+            in: work, isVerbose: options.isVerbose)
     }
 
     private var targetFlags: [String] {
@@ -95,7 +94,7 @@ public struct GuestCompiler: Sendable {
                 "-Xcc", sdk,
             ] + (options.debugInformation ? ["-g"] : []) + sources + [
                 sdk + "/Swift/PalimpsestGuest.swift", sdk + "/Swift/Arities.swift", "-c", "-o", object,
-            ], isVerbose: options.isVerbose)
+            ], in: work, isVerbose: options.isVerbose)
         return object
     }
 
@@ -106,13 +105,13 @@ public struct GuestCompiler: Sendable {
     }
 
     private func link(
-        _ objects: [String], _ libraries: [String], _ sdk: String, _ image: String, _ options: Options
+        _ objects: [String], _ libraries: [String], _ sdk: String, _ work: String, _ options: Options
     ) throws(GuestBuildError) {
         try toolchain.linker.run(
             [
                 "-static", "--no-pie", "--gc-sections", "-z", "noexecstack", "-z", "max-page-size=4096", "-T",
-                sdk + "/guest.ld", "-o", image,
-            ] + objects + libraries, isVerbose: options.isVerbose)
+                sdk + "/guest.ld", "-o", work + "/guest.elf",
+            ] + objects + libraries, in: work, isVerbose: options.isVerbose)
     }
 
     /// Moves the finished image into place: into the same folder first, then by rename.

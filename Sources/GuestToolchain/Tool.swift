@@ -6,11 +6,13 @@ struct Tool: Sendable {
     let path: String
 
     /// Runs it and waits. What it prints is shown only if it fails, or passed on if `isVerbose`.
-    func run(_ arguments: [String], isVerbose: Bool) throws(GuestBuildError) {
+    /// Its temporary files go to `work`.
+    func run(_ arguments: [String], in work: String, isVerbose: Bool) throws(GuestBuildError) {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: path)
         process.arguments = arguments
         process.standardInput = FileHandle.nullDevice
+        process.environment = ProcessInfo.processInfo.environment.merging(["TMPDIR": work]) { $1 }
         // One pipe for both streams, read to its end before waiting: the tool can never block on it.
         let pipe = Pipe()
         process.standardOutput = pipe

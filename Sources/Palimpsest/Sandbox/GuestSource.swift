@@ -27,15 +27,12 @@ public enum GuestSource: Sendable {
         let descriptor = try FileDescriptor.open(path, .readOnly, options: [.closeOnExec, .nonBlocking])
         defer { try? descriptor.close() }
         var bytes: [UInt8] = []
-        let chunkByteCount = 1 << 20
         while true {
-            let old = bytes.count
-            bytes.append(contentsOf: repeatElement(0, count: chunkByteCount))
-            let count = try bytes.withUnsafeMutableBytes {
-                try descriptor.read(into: UnsafeMutableRawBufferPointer(rebasing: $0[old...]))
+            let chunk = try [UInt8](unsafeUninitializedCapacity: 1 << 20) { buffer, count in
+                count = try descriptor.read(into: UnsafeMutableRawBufferPointer(buffer))
             }
-            bytes.removeLast(chunkByteCount - count)
-            if count == 0 { return bytes }
+            if chunk.isEmpty { return bytes }
+            bytes += chunk
             guard bytes.count <= ELFImage.maximumByteCount else {
                 throw GuestImageError.tooLarge(byteCount: bytes.count, limit: ELFImage.maximumByteCount)
             }
