@@ -71,7 +71,7 @@ struct SymbolTable: Sendable {
         let offset = address - function.address
         guard offset < max(function.byteCount, 1) else { return nil }
         let name = bytes[function.nameOffset...].prefix(SymbolTable.maximumNameByteCount).prefix { $0 != 0 }
-        let text = String(decoding: name, as: UTF8.self)
+        let text = GuestText.escaped(String(decoding: name, as: UTF8.self))
         return offset == 0 ? text : "\(text)+\(hex(offset))"
     }
 }

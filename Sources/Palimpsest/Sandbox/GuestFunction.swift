@@ -1,6 +1,6 @@
 /// A guest function, looked up and type-checked once: what a hot path calls.
 ///
-/// Good for every sandbox that runs the same guest image.
+/// Good for the sandbox it was looked up in.
 public struct GuestFunction<Result, each Argument: GuestValue>: Sendable {
     public let export: GuestExport
     @usableFromInline let image: ImageIdentity
@@ -11,7 +11,7 @@ public struct GuestFunction<Result, each Argument: GuestValue>: Sendable {
     }
 }
 
-/// Which guest a function handle belongs to: two sandboxes share it exactly when they run the same image.
+/// Which guest a function handle belongs to.
 @usableFromInline
 final class ImageIdentity: Sendable {
     init() {}

@@ -7,7 +7,7 @@ struct GuestLog {
     let logger: Logger
 
     func write(_ bytes: [UInt8], level: UInt32) {
-        logger.log(level: GuestLog.level(level), "\(GuestLog.escaped(String(decoding: bytes, as: UTF8.self)))")
+        logger.log(level: GuestLog.level(level), "\(GuestText.escaped(String(decoding: bytes, as: UTF8.self)))")
     }
 
     private static func level(_ level: UInt32) -> Logger.Level {
@@ -20,18 +20,5 @@ struct GuestLog {
         case PAL_LOG_ERROR: .error
         default: .critical
         }
-    }
-
-    /// Control characters (C0, DEL, C1, line and paragraph separators, bidirectional overrides) as `\u{..}`.
-    static func escaped(_ text: String) -> String {
-        var result = ""
-        for scalar in text.unicodeScalars {
-            switch scalar.properties.generalCategory {
-            case .control, .lineSeparator, .paragraphSeparator, .format, .surrogate:
-                result += "\\u{\(String(scalar.value, radix: 16))}"
-            default: result.unicodeScalars.append(scalar)
-            }
-        }
-        return result
     }
 }

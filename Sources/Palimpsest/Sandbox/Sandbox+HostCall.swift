@@ -31,7 +31,7 @@ extension Sandbox {
         let name = try requestBytes(request.name, limit: Int(PAL_MAX_NAME_BYTES), what: "name")
         guard let function = hostFunctions.find(name) else {
             let error = SandboxError.unknownHostFunction(
-                name: GuestLog.escaped(String(decoding: name, as: UTF8.self)), available: hostFunctions.names)
+                name: GuestText.escaped(String(decoding: name, as: UTF8.self)), available: hostFunctions.names)
             refuse(error, PAL_HOST_NOT_FOUND, error.description)
             return nil
         }
@@ -54,14 +54,14 @@ extension Sandbox {
     private func requestBytes(_ span: pal_span, limit: Int, what: String) throws(SandboxError) -> UnsafeRawBufferPointer {
         let claimed = GuestSpan(address: span.address, byteCount: span.count)
         if span.count == 0 { return UnsafeRawBufferPointer(start: nil, count: 0) }
-        if span.count <= UInt64(min(limit, requestBuffer.count)) {
+        if span.count <= UInt64(min(limit, requestBuffer.bytes.count)) {
             if let bytes = try? machine.memory.contiguous(claimed) { return bytes }
             var count = 0
             let copied: Void? = try? machine.memory.forEachPiece(of: claimed) { piece in
-                UnsafeMutableRawBufferPointer(rebasing: requestBuffer[count...]).copyMemory(from: piece)
+                UnsafeMutableRawBufferPointer(rebasing: requestBuffer.bytes[count...]).copyMemory(from: piece)
                 count += piece.count
             }
-            if copied != nil { return UnsafeRawBufferPointer(rebasing: requestBuffer[..<count]) }
+            if copied != nil { return UnsafeRawBufferPointer(rebasing: requestBuffer.bytes[..<count]) }
         }
         throw poison(
             .protocolViolation(

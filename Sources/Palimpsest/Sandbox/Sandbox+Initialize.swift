@@ -4,7 +4,7 @@ import CPalimpsest
 extension Sandbox {
     /// - Throws: what a call throws; `noExports`, `invalidExport`.
     func initialize(entry: UInt64) throws(SandboxError) -> [GuestExport] {
-        try claim(.now + configuration.initializationTimeLimit)
+        try claim(.now + min(configuration.initializationTimeLimit, .seconds(1 << 32)))
         defer { control.end() }
         pal_prepare_call(machine.mailbox, entry, 0, 0)
         try enter(isInitializing: true)
@@ -31,17 +31,19 @@ extension Sandbox {
             throw .invalidExport(index: index, reason: "it lies at \(hex(address)), outside guest memory")
         }
         let nameBytes = try exportBytes(record.name, index, limit: Int(PAL_MAX_NAME_BYTES), "name")
-        guard !nameBytes.isEmpty, let name = String(validating: nameBytes, as: UTF8.self) else {
-            throw .invalidExport(index: index, reason: "its name is empty or not UTF-8")
+        guard !nameBytes.isEmpty, let name = String(validating: nameBytes, as: UTF8.self),
+            GuestText.escaped(name) == name
+        else {
+            throw .invalidExport(index: index, reason: "its name is empty, not UTF-8, or has control characters")
         }
         let codes = try exportBytes(record.signature, index, limit: 1 + GuestSignature.maximumArgumentCount, "signature")
         guard let signature = GuestSignature(codes: codes) else {
-            throw .invalidExport(index: index, reason: "the signature of '\(GuestLog.escaped(name))' is malformed")
+            throw .invalidExport(index: index, reason: "the signature of '\(name)' is malformed")
         }
         let function = GuestVirtualAddress(rawValue: record.function)
         guard machine.memory.mapping(at: function)?.region.label == .code else {
             throw .invalidExport(
-                index: index, reason: "the address of '\(GuestLog.escaped(name))', \(function), is not code")
+                index: index, reason: "the address of '\(name)', \(function), is not code")
         }
         return GuestExport(name: name, signature: signature, function: record.function, context: record.context)
     }

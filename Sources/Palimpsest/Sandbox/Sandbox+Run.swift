@@ -116,7 +116,7 @@ extension Sandbox {
 
     /// The first `PAL_MAX_MESSAGE_BYTES` of a guest's text, repaired if it is not UTF-8; nil if it is not the guest's.
     func message(_ span: GuestSpan) -> String? {
-        messageBytes(span).map { GuestLog.escaped(String(decoding: $0, as: UTF8.self)) }
+        messageBytes(span).map { GuestText.escaped(String(decoding: $0, as: UTF8.self)) }
     }
 
     private func messageBytes(_ span: GuestSpan) -> [UInt8]? {

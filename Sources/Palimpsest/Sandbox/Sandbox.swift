@@ -21,7 +21,7 @@ public final class Sandbox {
     private var exportsByName: [String: GuestExport] = [:]
     var counters = SandboxStatistics()
     /// Where names and signatures of host calls that cross pages are put together.
-    let requestBuffer = UnsafeMutableRawBufferPointer.allocate(byteCount: Int(PAL_MAX_NAME_BYTES), alignment: 8)
+    let requestBuffer = RequestBuffer()
     /// What a failed host function left behind, in case the guest does not handle it.
     var pendingHostError: SandboxError?
     /// Bytes of the mailbox's data area that the arguments of the running call take.
@@ -54,10 +54,7 @@ public final class Sandbox {
         exportsByName = Dictionary(exports.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
     }
 
-    deinit {
-        Watchdog.shared.remove(control)
-        requestBuffer.deallocate()
-    }
+    deinit { Watchdog.shared.remove(control) }
 
     /// Stops calls of this sandbox from other threads.
     public var interruptHandle: InterruptHandle { InterruptHandle(control: control) }

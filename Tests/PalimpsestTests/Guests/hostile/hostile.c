@@ -158,6 +158,12 @@ void litter(void) {
         : "memory");
 }
 
+// Comes back with the trap flag set: the debug exception of its last instruction may still be on its way.
+PALIMPSEST_EXPORT(void, leaveTrapping);
+void leaveTrapping(void) {
+    __asm__ volatile("pushfq; orq $0x100, (%%rsp); popfq; outb %%al, %0" : : "i"(PAL_PORT_RETURN) : "memory");
+}
+
 // What a call finds, before its own code has changed anything.
 PALIMPSEST_EXPORT(bytes, state);
 __attribute__((used)) static struct {
