@@ -90,7 +90,8 @@ public struct GuestCompiler: Sendable {
                 options.optimization == "0" ? "-Onone" : options.optimization == "s" ? "-Osize" : "-O",
                 "-Xfrontend", "-disable-stack-protector", "-Xfrontend", "-function-sections", "-swift-version", "6",
                 "-module-name", "Guest", "-module-cache-path", work + "/modules", "-I", sdk + "/Swift",
-                "-Xcc", "-ffreestanding", "-Xcc", "-std=c23", "-Xcc", "-fno-pic", "-Xcc", "-mcmodel=small", "-Xcc", "-I",
+                "-Xcc", "-ffreestanding", "-Xcc", "-std=c23", "-Xcc", "-fno-pic", "-Xcc", "-mcmodel=small", "-Xcc",
+                "-I",
                 "-Xcc", sdk,
             ] + (options.debugInformation ? ["-g"] : []) + sources + [
                 sdk + "/Swift/PalimpsestGuest.swift", sdk + "/Swift/Arities.swift", "-c", "-o", object,

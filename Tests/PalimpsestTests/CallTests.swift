@@ -85,7 +85,8 @@ struct CallTests {
         #expect(try sandbox.call("nothing", arguments: []) == .void)
         let value = try AnyGuestValue(parsing: "-5", as: .int8)
         #expect(try sandbox.call("echoInt8", arguments: [value]) == .int8(-5))
-        guard case .signatureMismatch = caughtError(of: { _ = try sandbox.call("echoInt8", arguments: [.int64(1)]) }) else {
+        guard case .signatureMismatch = caughtError(of: { _ = try sandbox.call("echoInt8", arguments: [.int64(1)]) })
+        else {
             Issue.record("a wrong type was not refused")
             return
         }
@@ -102,7 +103,8 @@ struct CallTests {
             ("abc", .bytes), ("zz", .bytes), ("1.5.2", .double), ("x", .void),
         ]
         for (text, type) in wrong {
-            guard case .invalidValue(text, type) = caughtError(of: { _ = try AnyGuestValue(parsing: text, as: type) }) else {
+            guard case .invalidValue(text, type) = caughtError(of: { _ = try AnyGuestValue(parsing: text, as: type) })
+            else {
                 Issue.record("'\(text)' was taken for \(type)")
                 continue
             }
@@ -139,7 +141,8 @@ struct CallTests {
     @Test("a guest's error reaches the host with message and code, and the sandbox stays ready")
     func guestErrors() throws {
         let sandbox = try makeBehaved()
-        guard case .guestError("no good", 42) = caughtError(of: { try sandbox.call("fails", "no good", 42 as UInt32) }) else {
+        guard case .guestError("no good", 42) = caughtError(of: { try sandbox.call("fails", "no good", 42 as UInt32) })
+        else {
             Issue.record("message or code lost")
             return
         }

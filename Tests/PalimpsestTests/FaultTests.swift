@@ -31,9 +31,11 @@ struct FaultTests {
         try expectPoisoned(sandbox)
     }
 
-    @Test("jumps to nowhere, system calls and stacks in supervisor memory are faults", arguments: [
-        "jumpToZero", "systemCall", "stackInSupervisor",
-    ])
+    @Test(
+        "jumps to nowhere, system calls and stacks in supervisor memory are faults",
+        arguments: [
+            "jumpToZero", "systemCall", "stackInSupervisor",
+        ])
     func nowhere(name: String) throws {
         let sandbox = try makeHostile()
         _ = try #require(caughtFault(of: { try sandbox.call(name) }))
@@ -71,7 +73,8 @@ struct FaultTests {
         for (address, region) in targets {
             let sandbox = try makeHostile()
             let fault = try #require(caughtFault(of: { try sandbox.call("writeAt", address) }))
-            #expect(fault.vector == 14 && fault.address == address && fault.region == region, "\(hex(address)): \(fault)")
+            #expect(
+                fault.vector == 14 && fault.address == address && fault.region == region, "\(hex(address)): \(fault)")
             #expect(fault.errorCode.map { $0 & 6 } == 6, "\(hex(address)): a user write")
             #expect(fault.symbol?.hasPrefix("writeAt") == true)
         }
@@ -94,7 +97,8 @@ struct FaultTests {
     @Test("no port but the ABI's can be used, in any way")
     func ports() throws {
         let abi = UInt16(PAL_PORT_FIRST)...UInt16(PAL_PORT_LAST)
-        let others = (0...0x5f as ClosedRange<UInt16>).filter { !abi.contains($0) } + [0x60, 0x64, 0x3f8, 0xcf8, 0xffff]
+        let others =
+            (0...0x5f as ClosedRange<UInt16>).filter { !abi.contains($0) } + [0x60, 0x64, 0x3f8, 0xcf8, 0xffff]
         for port in others {
             let sandbox = try makeHostile()
             #expect(caughtFault(of: { try sandbox.call("outPort", port) })?.vector == 13, "port \(port)")

@@ -1,6 +1,5 @@
 import CPalimpsest
 import Logging
-import Synchronization
 import Testing
 
 @testable import Palimpsest
@@ -33,7 +32,10 @@ struct HostFunctionTests {
     @Test("an unhandled failure gives the caller the host's own error")
     func unhandled() throws {
         let hostile = try makeHostile()
-        guard case .unknownHostFunction("notRegistered", let available) = caughtError(of: { try hostile.call("callUnregistered") })
+        guard
+            case .unknownHostFunction("notRegistered", let available) = caughtError(of: {
+                try hostile.call("callUnregistered")
+            })
         else {
             Issue.record("not reported as unknown")
             return
@@ -98,19 +100,4 @@ struct HostFunctionTests {
 private final class Reentry: @unchecked Sendable {
     var sandbox: Sandbox?
     func callBack() throws { try sandbox?.call("nothing") }
-}
-
-/// A log handler that remembers.
-private final class LogLines: LogHandler, @unchecked Sendable {
-    private let lines = Mutex<[String]>([])
-    var all: [String] { lines.withLock { $0 } }
-    var metadata: Logger.Metadata = [:]
-    var logLevel = Logger.Level.trace
-    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
-        get { nil }
-        set {}
-    }
-    func log(event: LogEvent) {
-        lines.withLock { $0.append("\(event.level) \(event.message)") }
-    }
 }

@@ -50,7 +50,8 @@ struct HostileDataTests {
         let sandbox = try makeHostile()
         let heap = UInt64(PAL_HEAP_ADDRESS)
         for byteCount in [1 << 21, 1 << 40, .max] as [UInt64] {
-            guard case .valueTooLarge = caughtError(of: { _ = try sandbox.call("bytesAt", heap, byteCount) as [UInt8] }) else {
+            guard case .valueTooLarge = caughtError(of: { _ = try sandbox.call("bytesAt", heap, byteCount) as [UInt8] })
+            else {
                 Issue.record("a result of \(byteCount) bytes was accepted")
                 continue
             }
@@ -74,7 +75,8 @@ struct HostileDataTests {
         let fits = [UInt8](repeating: 1, count: limit)
         #expect(try sandbox.call("echoBytes", fits) as [UInt8] == fits)
         let calls = sandbox.statistics.calls
-        guard case .argumentsTooLarge = caughtError(of: { _ = try sandbox.call("echoBytes", fits + [1]) as [UInt8] }) else {
+        guard case .argumentsTooLarge = caughtError(of: { _ = try sandbox.call("echoBytes", fits + [1]) as [UInt8] })
+        else {
             Issue.record("an argument larger than the mailbox was accepted")
             return
         }
@@ -85,7 +87,8 @@ struct HostileDataTests {
     @Test("a string that is not UTF-8 is an error, the same bytes are not")
     func invalidUTF8() throws {
         let sandbox = try makeHostile()
-        guard case .invalidUTF8("invalidText") = caughtError(of: { _ = try sandbox.call("invalidText") as String }) else {
+        guard case .invalidUTF8("invalidText") = caughtError(of: { _ = try sandbox.call("invalidText") as String })
+        else {
             Issue.record("invalid UTF-8 was accepted")
             return
         }

@@ -61,7 +61,8 @@ struct MemoryTests {
             #expect(slot.guest_phys_addr == 0x200000 && slot.memory_size == 4096)
             #expect(slot.userspace_addr == UInt64(UInt(bitPattern: memory.baseAddress)))
         }
-        let guestOnly = try MemoryRegion(guest: start..<start + pageByteCount, host: nil, access: [], label: .guardPages)
+        let guestOnly = try MemoryRegion(
+            guest: start..<start + pageByteCount, host: nil, access: [], label: .guardPages)
         #expect(guestOnly.memorySlot == nil)
         #expect(throws: MemoryRegionError.self) {
             _ = try MemoryRegion(guest: start..<start + 2 * pageByteCount, host: memory, access: .read, label: .code)
@@ -90,8 +91,10 @@ struct MemoryTests {
         let tables = try PageTables(in: scratch)
         let start = GuestVirtualAddress(rawValue: 0x3fff_f000)
         try tables.map(start..<start + 2 * pageByteCount, to: scratch.heap, access: [.read, .write])
-        #expect(tables[start].frame == scratch.heap && tables[start + pageByteCount].frame == scratch.heap + pageByteCount)
-        #expect(tables[start].isWritable && tables[start].isUser && !tables[start].isDirty && !tables[start].isExecutable)
+        #expect(
+            tables[start].frame == scratch.heap && tables[start + pageByteCount].frame == scratch.heap + pageByteCount)
+        #expect(
+            tables[start].isWritable && tables[start].isUser && !tables[start].isDirty && !tables[start].isExecutable)
         #expect(!tables[start + 2 * pageByteCount].isPresent && !tables[start + -pageByteCount].isPresent)
         let supervisor = GuestLayout.stubs
         try tables.map(supervisor..<supervisor + pageByteCount, to: .init(rawValue: 0), access: [.read, .execute])
@@ -118,6 +121,9 @@ struct MemoryTests {
         #expect(sandbox.regions.allSatisfy { !($0.access.contains("WRITE") && $0.access.contains("EXECUTE")) })
         #expect(sandbox.regions.allSatisfy { $0.addresses.lowerBound >= UInt64(PAL_IMAGE_START) })
         let labels = Set(sandbox.regions.map(\.label))
-        #expect(labels.isSuperset(of: ["code", "rodata", "data", "bss", "entry", "constants", "mailbox", "stack", "guard", "heap"]))
+        #expect(
+            labels.isSuperset(of: [
+                "code", "rodata", "data", "bss", "entry", "constants", "mailbox", "stack", "guard", "heap",
+            ]))
     }
 }

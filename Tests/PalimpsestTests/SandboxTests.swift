@@ -1,3 +1,4 @@
+import CPalimpsest
 import Foundation
 import Glibc
 import SystemPackage
@@ -13,12 +14,14 @@ struct SandboxTests {
             ("heapByteCount", .init(heapByteCount: 0)), ("heapByteCount", .init(heapByteCount: (8 << 30) + 4096)),
             ("heapByteCount", .init(heapByteCount: (1 << 20) + 1)), ("heapByteCount", .init(heapByteCount: -4096)),
             ("stackByteCount", .init(stackByteCount: 4096)), ("stackByteCount", .init(stackByteCount: .max)),
-            ("mailboxByteCount", .init(mailboxByteCount: 4096)), ("mailboxByteCount", .init(mailboxByteCount: 128 << 20)),
+            ("mailboxByteCount", .init(mailboxByteCount: 4096)),
+            ("mailboxByteCount", .init(mailboxByteCount: 128 << 20)),
             ("scratchByteCount", .init(scratchByteCount: 4096)), ("scratchByteCount", .init(scratchByteCount: 8 << 30)),
             ("initializationTimeLimit", .init(initializationTimeLimit: .zero)),
         ]
         for (name, configuration) in wrong {
-            guard case .invalidConfiguration(name, _, _) = caughtError(of: { _ = try makeBehaved(configuration) }) else {
+            guard case .invalidConfiguration(name, _, _) = caughtError(of: { _ = try makeBehaved(configuration) })
+            else {
                 Issue.record("\(name): \(configuration) was accepted")
                 continue
             }
@@ -100,14 +103,35 @@ struct SandboxTests {
         #expect(Set(report.checks.map(\.category)) == Set(HostCheck.Category.allCases))
     }
 
-    @Test("a guest that exports nothing is refused")
-    func noExports() throws {
-        // The entry point is a function that only says it is ready, with an empty table.
-        let ready = try #require(try makeHostile().exports.first { $0.name == "readyAgain" })
+    /// The hostile guest, entered at one of its functions instead of its start.
+    private func makeEntered(at name: String) throws -> Sandbox {
+        let function = try #require(try makeHostile().exports.first { $0.name == name }).function
         var bytes = Guests.hostile
-        withUnsafeBytes(of: ready.function.littleEndian) { bytes.replaceSubrange(24..<32, with: $0) }
-        guard case .noExports = caughtError(of: { _ = try Sandbox(guest: .bytes(bytes)) }) else {
+        withUnsafeBytes(of: function.littleEndian) { bytes.replaceSubrange(24..<32, with: $0) }
+        return try Sandbox(guest: .bytes(bytes))
+    }
+
+    @Test("a guest that exports nothing is refused", arguments: ["readyAgain", "tableEmpty"])
+    func noExports(name: String) {
+        guard case .noExports = caughtError(of: { _ = try makeEntered(at: name) }) else {
             Issue.record("a guest without exports was accepted")
+            return
+        }
+    }
+
+    @Test(
+        "a malformed export table is refused, and the entry named",
+        arguments: [
+            ("tableHuge", Int(PAL_MAX_EXPORTS)), ("tableTooMany", Int(PAL_MAX_EXPORTS)), ("tableWild", 0),
+            ("tableWraps", 0), ("tableLongName", 1), ("tableNoName", 1), ("tableWildName", 1),
+            ("tableControlName", 1), ("tableNotUTF8", 1), ("tableNoSignature", 1), ("tableUnknownType", 1),
+            ("tableVoidArgument", 1), ("tableThirteenArguments", 1), ("tableDataFunction", 1),
+            ("tableSupervisorFunction", 1), ("tableEntryFunction", 1),
+        ])
+    func exportTable(name: String, entry: Int) {
+        let found = caughtError(of: { _ = try makeEntered(at: name) })
+        guard case .invalidExport(entry, _) = found else {
+            Issue.record("\(name): \(String(describing: found))")
             return
         }
     }

@@ -1,3 +1,4 @@
+import Logging
 import Testing
 
 @testable import Palimpsest
@@ -36,7 +37,8 @@ struct SwiftGuestTests {
         }
         #expect(try sandbox.call("viaHost", "ab", 3) as String == "ababab")
         let failed = caughtError { _ = try sandbox.call("viaHost", "ab", -3) as String }
-        guard case .hostFunction("repeated", let cause) = failed, cause as? HostFailure == HostFailure(number: -3) else {
+        guard case .hostFunction("repeated", let cause) = failed, cause as? HostFailure == HostFailure(number: -3)
+        else {
             Issue.record("got \(String(describing: failed))")
             return
         }
@@ -59,5 +61,15 @@ struct SwiftGuestTests {
         let one: UInt64 = try make().call("random")
         let other: UInt64 = try make().call("random")
         #expect(one != other)
+    }
+
+    @Test("print goes to the host's log, line by line")
+    func printing() throws {
+        let lines = LogLines()
+        let configuration = SandboxConfiguration(logger: Logger(label: "test") { _ in lines })
+        let sandbox = try Sandbox(
+            guest: .bytes(Guests.swift), configuration: configuration, hostFunctions: makeHostFunctions())
+        try sandbox.call("prints", "one\ntwo")
+        #expect(lines.all == ["info one", "info two"])
     }
 }

@@ -40,9 +40,11 @@ static inline void pal_run_sync_all(struct kvm_run *_Nonnull run) {
     run->kvm_valid_regs = KVM_SYNC_X86_REGS | KVM_SYNC_X86_SREGS;
 }
 
-/// Has KVM take the registers in `run` on the next entry.
+/// Has KVM take the registers in `run` on the next entry, and drop every exception that was under way: one that a
+/// guest's last instruction raised (a single step, say) is not the next call's (4.32, struct kvm_vcpu_events).
 static inline void pal_run_load_all(struct kvm_run *_Nonnull run) {
-    run->kvm_dirty_regs = KVM_SYNC_X86_REGS | KVM_SYNC_X86_SREGS;
+    __builtin_memset(&run->s.regs.events, 0, sizeof run->s.regs.events);
+    run->kvm_dirty_regs = KVM_SYNC_X86_REGS | KVM_SYNC_X86_SREGS | KVM_SYNC_X86_EVENTS;
 }
 
 static inline uint16_t pal_run_io_port(const struct kvm_run *_Nonnull run) { return run->io.port; }

@@ -3,7 +3,7 @@ struct ELFHeader {
     private static let byteCount: UInt64 = 64
     private static let programHeaderByteCount: UInt16 = 56
     private static let executable: UInt16 = 2
-    private static let x86_64: UInt16 = 62
+    private static let amd64: UInt16 = 62
 
     let entry: UInt64
     private let programHeaderOffset: UInt64
@@ -19,7 +19,7 @@ struct ELFHeader {
         let type = reader.integer(16, as: UInt16.self)
         guard type == ELFHeader.executable else { throw .wrongType(type) }
         let machine = reader.integer(18, as: UInt16.self)
-        guard machine == ELFHeader.x86_64 else { throw .wrongMachine(machine) }
+        guard machine == ELFHeader.amd64 else { throw .wrongMachine(machine) }
         entry = reader.integer(24)
         programHeaderOffset = reader.integer(32)
         sectionHeaderOffset = reader.integer(40)

@@ -21,7 +21,8 @@ struct ELFImage: Sendable {
         /// The pages with bytes from the file; the rest is zero-filled.
         var filePages: Range<GuestVirtualAddress> {
             let start = GuestVirtualAddress(rawValue: address).page
-            return start..<(fileByteCount == 0
+            return
+                start..<(fileByteCount == 0
                 ? start : GuestVirtualAddress(rawValue: address + fileByteCount + 4095).page)
         }
     }

@@ -27,7 +27,8 @@ struct SymbolTable: Sendable {
     private static func read(_ reader: ByteReader) throws(GuestImageError) -> [Function] {
         let header = try ELFHeader(reader)
         let table = try reader.require(
-            "the section headers", offset: header.sectionHeaderOffset, byteCount: UInt64(header.sectionHeaderCount) * 64)
+            "the section headers", offset: header.sectionHeaderOffset, byteCount: UInt64(header.sectionHeaderCount) * 64
+        )
         for section in stride(from: table.lowerBound, to: table.upperBound, by: 64)
         where reader.integer(section + 4, as: UInt32.self) == symbolTableSection {
             let link = Int(reader.integer(section + 40, as: UInt32.self))

@@ -57,9 +57,9 @@ final class KVM: Sendable {
             for (name, number) in KVM.requiredCapabilities where KVM.extensionValue(number, descriptor) <= 0 {
                 throw .kvmCapabilityMissing(name: name)
             }
-            let wanted = Int(KVM_SYNC_X86_REGS | KVM_SYNC_X86_SREGS)
+            let wanted = Int(KVM_SYNC_X86_REGS | KVM_SYNC_X86_SREGS | KVM_SYNC_X86_EVENTS)
             guard KVM.extensionValue(KVM_CAP_SYNC_REGS, descriptor) & wanted == wanted else {
-                throw .kvmCapabilityMissing(name: "KVM_CAP_SYNC_REGS for general and special registers")
+                throw .kvmCapabilityMissing(name: "KVM_CAP_SYNC_REGS for general and special registers and events")
             }
             vcpuAreaByteCount = try KVM.control(
                 descriptor, "KVM_GET_VCPU_MMAP_SIZE", PAL_KVM_GET_VCPU_MMAP_SIZE, 0)

@@ -10,7 +10,7 @@ public enum MachineError: Error, Sendable, Equatable, CustomStringConvertible {
     case kvmCapabilityMissing(name: String)
     /// The processor lacks something the engine cannot do without.
     case cpuFeatureMissing(name: String)
-    /// The process has no descriptor left; a sandbox takes three.
+    /// The process has no descriptor left; a sandbox takes four.
     case tooManyOpenFiles(operation: String)
     /// The system has no memory left for a segment or a virtual machine.
     case outOfMemory(operation: String)
@@ -39,7 +39,7 @@ public enum MachineError: Error, Sendable, Equatable, CustomStringConvertible {
         case .cpuFeatureMissing(let name):
             "This processor lacks \(name), which the engine needs."
         case .tooManyOpenFiles(let operation):
-            "\(operation): too many open files. A sandbox takes three descriptors; raise the limit (ulimit -n)."
+            "\(operation): too many open files. A sandbox takes four descriptors; raise the limit (ulimit -n)."
         case .outOfMemory(let operation):
             "\(operation): out of memory. Lower the sandbox's sizes or the number of sandboxes, or add memory."
         case .systemCall(let operation, let errno):

@@ -32,13 +32,11 @@ extension GuestAddress {
 /// An address as guest code sees it.
 struct GuestVirtualAddress: GuestAddress {
     let rawValue: UInt64
-    init(rawValue: UInt64) { self.rawValue = rawValue }
 }
 
 /// An address as KVM's memory slots see it.
 struct GuestPhysicalAddress: GuestAddress {
     let rawValue: UInt64
-    init(rawValue: UInt64) { self.rawValue = rawValue }
 }
 
 extension Int {

@@ -2,9 +2,4 @@
 struct GuestSpan: Equatable, Sendable {
     var address: UInt64
     var byteCount: UInt64
-
-    init(address: UInt64, byteCount: UInt64) {
-        self.address = address
-        self.byteCount = byteCount
-    }
 }

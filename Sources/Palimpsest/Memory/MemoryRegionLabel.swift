@@ -1,9 +1,14 @@
 /// What a region is to a person. It never decides how memory is backed.
 enum MemoryRegionLabel: String, Hashable, Sendable, CustomStringConvertible {
-    case code, readOnlyData = "rodata", data, zeroData = "bss"
-    case heap, stack, mailbox, guardPages = "guard"
+    case code
+    case readOnlyData = "rodata"
+    case data
+    case zeroData = "bss"
+    case heap, stack, mailbox
+    case guardPages = "guard"
     case entry, constants, supervisor
-    case snapshot, scratch, mappedFile = "mapped file"
+    case snapshot, scratch
+    case mappedFile = "mapped file"
 
     var description: String { rawValue }
 }

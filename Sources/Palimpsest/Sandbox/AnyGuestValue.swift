@@ -2,9 +2,16 @@
 public enum AnyGuestValue: Sendable, Hashable {
     case void
     case bool(Bool)
-    case int8(Int8), uint8(UInt8), int16(Int16), uint16(UInt16)
-    case int32(Int32), uint32(UInt32), int64(Int64), uint64(UInt64)
-    case float(Float), double(Double)
+    case int8(Int8)
+    case uint8(UInt8)
+    case int16(Int16)
+    case uint16(UInt16)
+    case int32(Int32)
+    case uint32(UInt32)
+    case int64(Int64)
+    case uint64(UInt64)
+    case float(Float)
+    case double(Double)
     case string(String)
     case bytes([UInt8])
 

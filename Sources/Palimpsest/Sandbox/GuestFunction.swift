@@ -4,11 +4,6 @@
 public struct GuestFunction<Result, each Argument: GuestValue>: Sendable {
     public let export: GuestExport
     @usableFromInline let image: ImageIdentity
-
-    init(export: GuestExport, image: ImageIdentity) {
-        self.export = export
-        self.image = image
-    }
 }
 
 /// Which guest a function handle belongs to.

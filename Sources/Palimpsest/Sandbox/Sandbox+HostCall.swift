@@ -51,7 +51,8 @@ extension Sandbox {
 
     /// A few bytes of a host call: in place, since the guest does not run while they are looked at; or, where they
     /// cross into a page that is elsewhere in the host, copied together. Good until the next such request.
-    private func requestBytes(_ span: pal_span, limit: Int, what: String) throws(SandboxError) -> UnsafeRawBufferPointer {
+    private func requestBytes(_ span: pal_span, limit: Int, what: String) throws(SandboxError) -> UnsafeRawBufferPointer
+    {
         let claimed = GuestSpan(address: span.address, byteCount: span.count)
         if span.count == 0 { return UnsafeRawBufferPointer(start: nil, count: 0) }
         if span.count <= UInt64(min(limit, requestBuffer.bytes.count)) {
@@ -65,7 +66,8 @@ extension Sandbox {
         }
         throw poison(
             .protocolViolation(
-                reason: "\(what) of a host call: \(span.count) bytes at \(hex(span.address)); expected at most \(limit) "
+                reason:
+                    "\(what) of a host call: \(span.count) bytes at \(hex(span.address)); expected at most \(limit) "
                     + "readable bytes"))
     }
 

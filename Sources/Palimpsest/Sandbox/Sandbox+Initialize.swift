@@ -36,7 +36,8 @@ extension Sandbox {
         else {
             throw .invalidExport(index: index, reason: "its name is empty, not UTF-8, or has control characters")
         }
-        let codes = try exportBytes(record.signature, index, limit: 1 + GuestSignature.maximumArgumentCount, "signature")
+        let codes = try exportBytes(
+            record.signature, index, limit: 1 + GuestSignature.maximumArgumentCount, "signature")
         guard let signature = GuestSignature(codes: codes) else {
             throw .invalidExport(index: index, reason: "the signature of '\(name)' is malformed")
         }
@@ -48,7 +49,8 @@ extension Sandbox {
         return GuestExport(name: name, signature: signature, function: record.function, context: record.context)
     }
 
-    private func exportBytes(_ span: pal_span, _ index: Int, limit: Int, _ what: String) throws(SandboxError) -> [UInt8] {
+    private func exportBytes(_ span: pal_span, _ index: Int, limit: Int, _ what: String) throws(SandboxError) -> [UInt8]
+    {
         let bytes =
             span.count <= UInt64(limit)
             ? try? machine.memory.bytes(GuestSpan(address: span.address, byteCount: span.count)) : nil

@@ -84,7 +84,9 @@ extension UInt: GuestValue { public static var code: UInt8 { 0x4c } }
 
 extension Bool: GuestValue {
     public static var code: UInt8 { 0x62 }
-    public static func read(_ arguments: inout Arguments) -> Bool { UInt8(truncatingIfNeeded: arguments.integer()) != 0 }
+    public static func read(_ arguments: inout Arguments) -> Bool {
+        UInt8(truncatingIfNeeded: arguments.integer()) != 0
+    }
     public func write(to result: UnsafeMutablePointer<UInt64>) { result[0] = self ? 1 : 0 }
     public var span: pal_span { pal_span(address: self ? 1 : 0, count: 0) }
     public init(_ span: pal_span) { self = UInt8(truncatingIfNeeded: span.address) != 0 }
@@ -176,7 +178,8 @@ public struct GuestError: GuestFailure {
 /// A host function failed. Thrown out of an exported function, it gives the host's caller the host's own error.
 public struct HostError: GuestFailure {
     public enum Reason: UInt32, Sendable {
-        case threw = 1, notFound, signatureMismatch, resultTooLarge
+        case threw = 1
+        case notFound, signatureMismatch, resultTooLarge
     }
 
     public let reason: Reason

@@ -138,6 +138,41 @@ void corruptExports(void) {
     }
 }
 
+// MARK: Export tables; each is an entry point of its own
+
+static struct pal_export table[2];
+static char long_name[300];
+
+static void ready(uint64_t address, uint64_t count) {
+    pal_mailbox()->ready.exports = (struct pal_span){address, count};
+    __asm__ volatile("outb %%al, %0" : : "i"(PAL_PORT_READY) : "memory");
+}
+
+// A table of one good entry, then one that `change` has spoilt.
+#define BAD_TABLE(name, change)                                                                                  \
+    ATTACK(name, table[0] = (struct pal_export){{(uint64_t)"good", 4}, {(uint64_t)"v", 1}, (uint64_t)spin, 0};   \
+           table[1] = table[0]; change; ready((uint64_t)table, 2);)
+
+void spin(void);
+ATTACK(tableHuge, ready((uint64_t)table, ~0ull);)
+ATTACK(tableTooMany, ready((uint64_t)table, PAL_MAX_EXPORTS + 1);)
+ATTACK(tableWild, ready(0xffff800000001000, 1);)
+ATTACK(tableWraps, ready(~0ull - 8, 2);)
+ATTACK(tableEmpty, ready((uint64_t)table, 0);)
+BAD_TABLE(tableLongName, memset(long_name, 'x', sizeof long_name);
+          table[1].name = ((struct pal_span){(uint64_t)long_name, sizeof long_name}))
+BAD_TABLE(tableNoName, table[1].name.count = 0)
+BAD_TABLE(tableWildName, table[1].name.address = 8)
+BAD_TABLE(tableControlName, table[1].name.address = (uint64_t)"\x1b[2J")
+BAD_TABLE(tableNotUTF8, table[1].name.address = (uint64_t)"\xff\xff\xff\xff")
+BAD_TABLE(tableNoSignature, table[1].signature.count = 0)
+BAD_TABLE(tableUnknownType, table[1].signature = ((struct pal_span){(uint64_t)"l?", 2}))
+BAD_TABLE(tableVoidArgument, table[1].signature = ((struct pal_span){(uint64_t)"lv", 2}))
+BAD_TABLE(tableThirteenArguments, table[1].signature = ((struct pal_span){(uint64_t)"lllllllllllllll", 14}))
+BAD_TABLE(tableDataFunction, table[1].function = (uint64_t)table)
+BAD_TABLE(tableSupervisorFunction, table[1].function = 0xffff800000001000)
+BAD_TABLE(tableEntryFunction, table[1].function = PAL_ENTRY_ADDRESS)
+
 // MARK: Leftovers
 
 // Leaves its mark in everything a call can change.

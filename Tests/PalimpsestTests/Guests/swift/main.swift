@@ -7,8 +7,11 @@ export("greet") { (name: String) -> String in "Grüß Gott, \(name)!" }
 export("reversed") { (bytes: [UInt8]) -> [UInt8] in bytes.reversed() }
 export("nothing") { () -> Void in }
 export("twelve") {
-    (a: Int8, b: Double, c: String, d: Float, e: Int64, f: [UInt8], g: UInt32, h: Double, i: Int16, j: String, k: Bool,
-        l: Int64) -> Double in
+    (
+        a: Int8, b: Double, c: String, d: Float, e: Int64, f: [UInt8], g: UInt32, h: Double, i: Int16, j: String,
+        k: Bool,
+        l: Int64
+    ) -> Double in
     var sum = Double(a) + b * 2 + Double(c.utf8.count) * 4 + Double(d) * 8
     sum += Double(e) * 16 + Double(f.count) * 32 + Double(g) * 64 + h * 128
     sum += Double(i) * 256 + Double(j.utf8.count) * 512 + (k ? 1024 : 0) + Double(l) * 2048
