@@ -22,8 +22,6 @@ struct SymbolTable: Sendable {
         functions = (try? SymbolTable.read(reader)) ?? []
     }
 
-    var count: Int { functions.count }
-
     private static func read(_ reader: ByteReader) throws(GuestImageError) -> [Function] {
         let header = try ELFHeader(reader)
         let table = try reader.require(

@@ -30,7 +30,6 @@ struct MemoryRegion<Address: GuestAddress>: @unchecked Sendable {
     }
 
     var byteCount: Int { guest.upperBound - guest.lowerBound }
-    var pageCount: Int { byteCount / pageByteCount }
     func contains(_ address: Address) -> Bool { guest.contains(address) }
 }
 

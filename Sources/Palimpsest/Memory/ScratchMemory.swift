@@ -50,9 +50,6 @@ final class ScratchMemory {
         return nextFrame
     }
 
-    /// Bytes of the pool in use.
-    var usedByteCount: Int { nextFrame - pool.lowerBound }
-
     func contains(_ address: GuestPhysicalAddress) -> Bool {
         GuestLayout.scratchPhysical <= address && address < pool.upperBound
     }

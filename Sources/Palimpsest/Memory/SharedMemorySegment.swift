@@ -7,15 +7,11 @@ import SystemPackage
 /// written once, by `SharedMemorySegment.snapshot`, then sealed: no one in any process can write it again.
 /// Unmapped and closed when the last user lets go.
 final class SharedMemorySegment: @unchecked Sendable {
-    enum Kind: Sendable { case snapshot, scratch }
-
-    let kind: Kind
     /// The whole segment in this process. Snapshot segments are mapped read-only.
     let memory: UnsafeMutableRawBufferPointer
     let descriptor: FileDescriptor
 
-    private init(kind: Kind, memory: UnsafeMutableRawBufferPointer, descriptor: FileDescriptor) {
-        self.kind = kind
+    private init(memory: UnsafeMutableRawBufferPointer, descriptor: FileDescriptor) {
         self.memory = memory
         self.descriptor = descriptor
     }
@@ -32,7 +28,7 @@ final class SharedMemorySegment: @unchecked Sendable {
         let descriptor = try open(name: "palimpsest-scratch", byteCount: byteCount)
         do throws(MachineError) {
             let memory = try SystemMemory.map(descriptor, byteCount: byteCount, writable: true)
-            return SharedMemorySegment(kind: .scratch, memory: memory, descriptor: descriptor)
+            return SharedMemorySegment(memory: memory, descriptor: descriptor)
         } catch {
             try? descriptor.close()
             throw error
@@ -53,7 +49,7 @@ final class SharedMemorySegment: @unchecked Sendable {
             let sealed = pal_memfd_seal(descriptor.rawValue)
             guard sealed == 0 else { throw MachineError("seal of a memfd", Errno(rawValue: -sealed)) }
             let memory = try SystemMemory.map(descriptor, byteCount: byteCount, writable: false)
-            return SharedMemorySegment(kind: .snapshot, memory: memory, descriptor: descriptor)
+            return SharedMemorySegment(memory: memory, descriptor: descriptor)
         } catch {
             try? descriptor.close()
             throw error

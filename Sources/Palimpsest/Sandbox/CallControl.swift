@@ -53,22 +53,19 @@ final class CallControl: Sendable {
         return true
     }
 
-    /// Whether someone has stopped the call.
-    var isStopped: Bool {
+    /// How the running call was stopped; nil if nobody has.
+    var stopReason: Phase? {
         let phase = CallControl.phase(word.load(ordering: .acquiring))
-        return phase == .interrupted || phase == .expired
+        return phase == .interrupted || phase == .expired ? phase : nil
     }
 
-    /// Ends the call and says how it stood.
-    @discardableResult
-    func end() -> Phase {
+    /// Ends the call; once for every `begin` that returned true.
+    func end() {
         let current = word.load(ordering: .relaxed)
         let last = word.exchange(CallControl.moved(current, to: .idle), ordering: .acquiringAndReleasing)
-        let phase = CallControl.phase(last)
-        if phase != .running {
+        if CallControl.phase(last) != .running {
             lock.withLock { _ in pal_run_set_immediate_exit(vcpu, false) }
         }
-        return phase
     }
 
     /// Stops the call that is running now; false, and nothing done, if there is none.

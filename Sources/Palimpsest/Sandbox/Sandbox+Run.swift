@@ -37,9 +37,9 @@ extension Sandbox {
 
     /// A signal that was not ours, or a kick that came late, changes nothing: the guest is resumed.
     private func checkStopped() throws(SandboxError) {
-        guard control.isStopped else { return }
+        guard let reason = control.stopReason else { return }
         status = .poisoned
-        throw control.end() == .expired ? .deadlineExceeded : .interrupted
+        throw reason == .expired ? .deadlineExceeded : .interrupted
     }
 
     private func resolvePageFault() throws(SandboxError) {
