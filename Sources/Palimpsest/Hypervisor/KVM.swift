@@ -29,8 +29,8 @@ final class KVM: Sendable {
 
     private static let opened = Result { () throws(MachineError) in try KVM() }
 
-    /// The process's KVM, or the reason there is none. A failure is final for the process only in its outcome:
-    /// it is tried again at every call until it succeeds.
+    /// The process's KVM, or the reason there is none. If it could not be opened the first time it is tried again at
+    /// every call, and then each caller has a descriptor of its own.
     static func shared() throws(MachineError) -> KVM {
         switch opened {
         case .success(let kvm): return kvm
