@@ -91,12 +91,11 @@ int pal_start_thread(void (*body)(void)) {
     return failure;
 }
 
-int pal_initialize_constants(struct pal_constants *constants) {
+void pal_initialize_constants(struct pal_constants *constants) {
     const uint16_t default_control_word = 0x037f;
     const uint32_t default_mxcsr = 0x1f80;
     __builtin_memset(constants, 0, sizeof *constants);
     __builtin_memcpy(constants->xsave_init, &default_control_word, sizeof default_control_word);
     __builtin_memcpy(constants->xsave_init + 24, &default_mxcsr, sizeof default_mxcsr);
     constants->abi_version = PAL_ABI_VERSION;
-    return pal_random_bytes(constants->entropy, sizeof constants->entropy);
 }

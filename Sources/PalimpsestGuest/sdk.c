@@ -5,6 +5,9 @@
 static const uint8_t abi_header[] = {
 #embed "../CPalimpsest/include/palimpsest_abi.h"
 };
+static const uint8_t chacha20_header[] = {
+#embed "../CPalimpsest/include/palimpsest_chacha20.h"
+};
 static const uint8_t header[] = {
 #embed "SDK/palimpsest.h"
 };
@@ -63,6 +66,7 @@ static const uint8_t sha256[] = {
 const struct pal_embedded_file *pal_sdk_files(size_t *count) {
     static const struct pal_embedded_file files[] = {
         FILE_ENTRY("palimpsest_abi.h", abi_header),
+        FILE_ENTRY("palimpsest_chacha20.h", chacha20_header),
         FILE_ENTRY("palimpsest.h", header),
         FILE_ENTRY("palimpsest_macros.h", macros),
         FILE_ENTRY("runtime.h", runtime_header),

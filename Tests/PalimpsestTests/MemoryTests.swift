@@ -87,12 +87,13 @@ struct MemoryTests {
     @Test("page tables translate what was mapped, and nothing else")
     func pageTables() throws {
         let scratch = try ScratchMemory(
-            .init(mailbox: 4096, stack: 4096, zeroData: 0, heap: 4096, pool: 64 * 4096))
-        let tables = try PageTables(in: scratch)
+            ScratchLayout(.init(mailbox: 4096, stack: 4096, zeroData: 0, heap: 4096, pool: 64 * 4096)))
+        let tables = try PageTables(in: scratch.makePool())
         let start = GuestVirtualAddress(rawValue: 0x3fff_f000)
-        try tables.map(start..<start + 2 * pageByteCount, to: scratch.heap, access: [.read, .write])
+        try tables.map(start..<start + 2 * pageByteCount, to: scratch.layout.heap, access: [.read, .write])
         #expect(
-            tables[start].frame == scratch.heap && tables[start + pageByteCount].frame == scratch.heap + pageByteCount)
+            tables[start].frame == scratch.layout.heap
+                && tables[start + pageByteCount].frame == scratch.layout.heap + pageByteCount)
         #expect(
             tables[start].isWritable && tables[start].isUser && !tables[start].isDirty && !tables[start].isExecutable)
         #expect(!tables[start + 2 * pageByteCount].isPresent && !tables[start + -pageByteCount].isPresent)
@@ -103,13 +104,15 @@ struct MemoryTests {
 
     @Test("a used-up pool is reported, not overrun")
     func exhaustedPool() throws {
-        let scratch = try ScratchMemory(.init(mailbox: 4096, stack: 4096, zeroData: 0, heap: 4096, pool: 3 * 4096))
-        let tables = try PageTables(in: scratch)
+        let scratch = try ScratchMemory(
+            ScratchLayout(.init(mailbox: 4096, stack: 4096, zeroData: 0, heap: 4096, pool: 3 * 4096)))
+        let pool = scratch.makePool()
+        let tables = try PageTables(in: pool)
         let address = GuestVirtualAddress(rawValue: 0x200000)
         #expect(throws: ScratchExhausted.self) {
-            try tables.map(address..<address + pageByteCount, to: scratch.heap, access: .read)
+            try tables.map(address..<address + pageByteCount, to: scratch.layout.heap, access: .read)
         }
-        #expect(scratch.allocateFrame() == nil)
+        #expect(pool.allocate() == nil)
     }
 
     @Test("a sandbox's regions do not overlap, none is writable and executable, and the labels say what they are")

@@ -7,6 +7,8 @@
 #include "palimpsest_cpu.h"
 #include "palimpsest_kvm.h"
 #include "palimpsest_mailbox.h"
+#include "palimpsest_pages.h"
+#include "palimpsest_random.h"
 #include "palimpsest_ring.h"
 #include "palimpsest_system.h"
 

@@ -22,7 +22,7 @@ static inline void pal_prepare_call(struct pal_mailbox *_Nonnull mailbox, uint64
 }
 
 /// The constants every guest has: an XSAVE image that initialises everything (XSTATE_BV = 0; MXCSR is loaded even
-/// then: Intel SDM vol. 1, 13.8.1), the ABI version and fresh entropy. Minus errno without entropy.
-int pal_initialize_constants(struct pal_constants *_Nonnull constants);
+/// then: Intel SDM vol. 1, 13.8.1) and the ABI version. Entropy comes from `pal_entropy_refresh`.
+void pal_initialize_constants(struct pal_constants *_Nonnull constants);
 
 #endif

@@ -1,4 +1,5 @@
 import CPalimpsest
+import Glibc
 import SystemPackage
 
 /// A vCPU in 64-bit mode, ring 3, whose registers are exchanged through the shared `kvm_run` page.
@@ -12,8 +13,6 @@ final class VirtualCPU {
     let state: UnsafeMutablePointer<kvm_run>
     /// Special registers every call starts from.
     private var initialSpecialRegisters = kvm_sregs()
-    /// How often `KVM_RUN` was called.
-    private(set) var runCount: UInt64 = 0
 
     init(adopting descriptor: FileDescriptor, kvm: KVM) throws(MachineError) {
         self.descriptor = descriptor
@@ -66,9 +65,20 @@ final class VirtualCPU {
         pal_run_load_all(state)
     }
 
+    /// Where the next `load` finds the page tables.
+    func setPageTableRoot(_ root: UInt64) { initialSpecialRegisters.cr3 = root }
+
+    /// Lets KVM finish what the last exit left half done (a port access has its second half at the next entry),
+    /// without running a single instruction of the guest's (KVM API, section 5, "immediate_exit").
+    /// - Returns: false if the vCPU is not to be trusted any more.
+    func settle() -> Bool {
+        pal_run_set_immediate_exit(state, true)
+        defer { pal_run_set_immediate_exit(state, false) }
+        return pal_kvm_run(descriptor.rawValue) == -EINTR
+    }
+
     /// Enters the guest: exactly one system call.
     func run() -> VirtualCPUExit {
-        runCount &+= 1
         let result = pal_kvm_run(descriptor.rawValue)
         if result < 0 {
             let errno = Errno(rawValue: -result)

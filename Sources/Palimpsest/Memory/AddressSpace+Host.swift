@@ -7,25 +7,40 @@ extension AddressSpace {
     }
 
     /// Host bytes behind `address`, as many as lie contiguous in host memory, at most `byteCount`; nil if the
-    /// guest may not access the page that way.
+    /// guest may not access the page that way. Good until the guest runs or the next piece is asked for.
     private func contiguousBytes(
         at address: GuestVirtualAddress, byteCount: Int, needing access: MemoryAccess
     ) -> UnsafeRawBufferPointer? {
-        guard let mapping = mapping(at: address), mapping.region.access.contains(access) else { return nil }
-        let regionOffset = address - mapping.region.guest.lowerBound
-        let inRegion = min(byteCount, mapping.region.guest.upperBound - address)
+        guard let mapping = mapping(at: address), mapping.region.access.contains(access),
+            let start = hostPage(address.page, mapping)
+        else { return nil }
+        let wanted = min(byteCount, mapping.region.guest.upperBound - address)
+        var count = pageByteCount - address.offsetInPage
+        while count < wanted, start != UnsafeRawPointer(filePage),
+            let next = hostPage(address + count, mapping), next == start + address.offsetInPage + count
+        {
+            count += pageByteCount
+        }
+        return UnsafeRawBufferPointer(start: start + address.offsetInPage, count: min(count, wanted))
+    }
+
+    /// Where the host finds a page's bytes; a file's are copied aside first. Nil for guard pages and lost files.
+    private func hostPage(_ page: GuestVirtualAddress, _ mapping: RegionMap.Mapping) -> UnsafeRawPointer? {
         switch mapping.backing {
-        case .none:
-            return nil
-        case .scratch(let frames):
-            return UnsafeRawBufferPointer(start: scratch.host(frames + regionOffset), count: inRegion)
-        case .layer(_, let host):
-            let entry = tables[address.page]
-            let inPage = min(inRegion, pageByteCount - address.offsetInPage)
-            let base =
-                scratch.contains(entry.frame)
-                ? UnsafeRawPointer(scratch.host(entry.frame)) + address.offsetInPage : host + regionOffset
-            return UnsafeRawBufferPointer(start: base, count: inPage)
+        case .none: return nil
+        case .fixed(let frame):
+            return scratch.contains(frame) ? UnsafeRawPointer(scratch.host(frame)) : image.entryPage
+        case .shared(let frames):
+            return UnsafeRawPointer(scratch.host(frames + (page - mapping.region.guest.lowerBound)))
+        case .home, .pool: break
+        }
+        let entry = tables[page]
+        if entry.isPresent, scratch.contains(entry.frame) { return UnsafeRawPointer(scratch.host(entry.frame)) }
+        switch image.pages.content(of: page) {
+        case .zero: return PageComparison.zeros
+        case .layer(let layer, let offset):
+            guard layer.file != nil else { return layer.bytes(at: offset) }
+            return (try? AddressSpace.copy(layer, offset, to: filePage)).map { UnsafeRawPointer(filePage) }
         }
     }
 

@@ -1,25 +1,11 @@
 import CPalimpsest
 
-/// A guest's virtual memory: its regions, what backs them, and the page tables that say so.
+/// A guest's live virtual memory: the image it is attached to, its own scratch, and the page tables that say which
+/// page is in which.
 ///
-/// Each region is backed in one of three ways, which decides what a fault in it means:
-///
-///     layer    pages of a snapshot layer; if the guest may write, copy-on-write: mapped read-only, and the
-///              first write traps, copies the page into scratch and maps the copy writable
-///     scratch  zero-filled memory; mapped writable a page table's worth at a time, at first touch
-///     none     guard pages: always a fault
+/// Invariant: a page that is not mapped writable holds the bytes the image has for it. A writable page's frame is in
+/// scratch, and its dirty bit says whether the guest has written it since the sandbox was attached.
 final class AddressSpace {
-    enum Backing {
-        case layer(GuestPhysicalAddress, host: UnsafeRawPointer)
-        case scratch(GuestPhysicalAddress)
-        case none
-    }
-
-    struct Mapping {
-        let region: MemoryRegion<GuestVirtualAddress>
-        let backing: Backing
-    }
-
     /// What became of a page fault.
     enum FaultOutcome: Equatable {
         /// The page is there now: resume.
@@ -28,55 +14,95 @@ final class AddressSpace {
         case denied
         /// The scratch pool is used up.
         case exhausted
+        /// The file behind the page is gone, or shorter than it was.
+        case unreadable(path: String)
     }
 
     let scratch: ScratchMemory
     let tables: PageTables
-    /// Sorted by address, no two overlap.
-    private(set) var mappings: [Mapping] = []
+    let tracked = TrackedPages()
+    private(set) var image: MemoryImage
     private(set) var copiedPageCount: UInt64 = 0
+    private var cluster = CopyCluster()
     /// The last fault that found its page in order already, and how often in a row.
     private var spurious: (address: GuestVirtualAddress, count: Int) = (GuestVirtualAddress(rawValue: 0), 0)
+    /// Where a file's page is put for the host to look at: the file may shrink while it does.
+    let filePage = UnsafeMutableRawPointer.allocate(byteCount: pageByteCount, alignment: pageByteCount)
 
-    init(scratch: ScratchMemory) throws(ScratchExhausted) {
-        self.scratch = scratch
-        tables = try PageTables(in: scratch)
+    /// New scratch, holding nothing but the image's page tables and mailbox.
+    /// - Throws: `MachineError`, `ScratchExhausted`.
+    init(_ image: MemoryImage) throws {
+        self.image = image
+        scratch = try ScratchMemory(image.layout)
+        tables = try image.tables().copy(to: scratch)
+        try fillMailbox()
     }
+
+    deinit { filePage.deallocate() }
 
     var root: GuestPhysicalAddress { tables.root }
 
-    /// Adds a region. Layer-backed pages are mapped at once; scratch-backed ones at first touch.
-    func add(_ region: MemoryRegion<GuestVirtualAddress>, _ backing: Backing) throws(ScratchExhausted) {
-        let place = mappings.firstIndex { region.guest.lowerBound < $0.region.guest.lowerBound } ?? mappings.endIndex
-        mappings.insert(Mapping(region: region, backing: backing), at: place)
-        guard case .layer(let frames, _) = backing else { return }
-        try tables.map(
-            region.guest, to: frames, access: region.access, copyOnWrite: region.access.contains(.write))
-    }
+    func mapping(at address: GuestVirtualAddress) -> RegionMap.Mapping? { image.regions.mapping(at: address) }
 
-    /// Maps supervisor pages, which are in no region a guest could ask about.
-    func addSupervisor(
-        _ pages: Range<GuestVirtualAddress>, to frames: GuestPhysicalAddress, access: MemoryAccess
-    ) throws(ScratchExhausted) {
-        try tables.map(pages, to: frames, access: access)
-    }
-
-    /// The mapping an address lies in.
-    func mapping(at address: GuestVirtualAddress) -> Mapping? {
-        var low = 0
-        var high = mappings.count
-        while low < high {
-            let middle = (low + high) / 2
-            if mappings[middle].region.guest.upperBound <= address { low = middle + 1 } else { high = middle }
+    /// The mailbox is writable from the start: its bytes are put there now, and what a call writes without the
+    /// guest's help is restored by every rollback.
+    private func fillMailbox() throws {
+        for mapping in image.regions.mappings {
+            guard case .shared(let frames) = mapping.backing else { continue }
+            let pages = mapping.region.guest
+            for run in image.pages.runs(in: pages) {
+                scratch.host(frames + (run.pages.lowerBound - pages.lowerBound))
+                    .copyMemory(
+                        from: run.layer.bytes(at: run.offset), byteCount: run.pages.upperBound - run.pages.lowerBound)
+            }
         }
-        guard low < mappings.count, mappings[low].region.contains(address) else { return nil }
-        return mappings[low]
+        trackMailbox(byteCount: Int(PAL_MAILBOX_DATA_OFFSET))
     }
 
-    /// Maps the pages around a scratch-backed address now rather than at its first touch.
-    func touch(_ address: GuestVirtualAddress) throws(ScratchExhausted) {
-        guard let mapping = mapping(at: address), case .scratch(let frames) = mapping.backing else { return }
-        try mapTable(around: address, in: mapping.region, frames: frames)
+    private var trackedMailboxByteCount = 0
+
+    /// Has rollbacks restore the first `byteCount` bytes of the mailbox, whoever wrote them.
+    func trackMailbox(byteCount: Int) {
+        guard byteCount > trackedMailboxByteCount else { return }
+        let end = byteCount.roundedUpToPages
+        let pages = stride(from: trackedMailboxByteCount, to: end, by: pageByteCount).map { GuestLayout.mailbox + $0 }
+        tracked.add(pages, tables, scratch, image)
+        trackedMailboxByteCount = end
+    }
+
+    /// Puts pages the guest has newly written on the list.
+    @discardableResult
+    func collect() -> Int { tracked.collect(tables, scratch, image) }
+
+    // MARK: - Images
+
+    /// Attaches to another image whose every difference lies in pages that `coversDifferences` found to be listed.
+    /// The tables stay; the next rollback brings the image's bytes.
+    func adopt(_ image: MemoryImage) {
+        self.image = image
+        tracked.rebuild(image)
+    }
+
+    /// Whether copying is enough to get from this image to `other`: same regions, and every page that differs is
+    /// mapped to its frame in scratch for certain, because the guest has written it through that very mapping.
+    func coversDifferences(from other: MemoryImage) -> Bool {
+        guard image.regions === other.regions, image.layout == other.layout else { return false }
+        let differences = image.pages.differences(from: other.pages)
+        let byteCount = differences.reduce(0) { $0 + ($1.upperBound - $1.lowerBound) }
+        guard byteCount <= tracked.pageCount * pageByteCount else { return false }
+        return differences.allSatisfy { range in
+            stride(from: 0, to: range.upperBound - range.lowerBound, by: pageByteCount).allSatisfy {
+                tables[range.lowerBound + $0].isListed
+            }
+        }
+    }
+
+    /// Adds a region with a layer of its own. Its pages were absent: making them present needs no flush.
+    func add(_ mapping: RegionMap.Mapping, _ layer: MemoryLayer) throws(ScratchExhausted) {
+        try tables.map(
+            mapping.region.guest, to: layer.place, access: mapping.region.access,
+            copyOnWrite: mapping.region.access.contains(.write))
+        adopt(image.adding(mapping, layer))
     }
 
     // MARK: - Faults
@@ -86,20 +112,21 @@ final class AddressSpace {
         let isWrite = errorCode & 2 != 0
         let needed: MemoryAccess = errorCode & 16 != 0 ? .execute : isWrite ? .write : .read
         guard let mapping = mapping(at: address), mapping.region.access.contains(needed) else { return .denied }
-        do throws(ScratchExhausted) {
-            switch mapping.backing {
-            case .none:
-                return .denied
-            case .scratch(let frames):
-                if tables[address.page].isPresent { return acceptSpurious(address) }
-                try mapTable(around: address, in: mapping.region, frames: frames)
-            case .layer(_, let host):
-                guard isWrite, tables[address.page].isCopyOnWrite else { return acceptSpurious(address) }
-                try copyPage(address.page, from: host + (address.page - mapping.region.guest.lowerBound), mapping)
+        let entry = tables[address.page]
+        if case .none = mapping.backing { return .denied }
+        if entry.isPresent && !(isWrite && entry.isCopyOnWrite) { return acceptSpurious(address) }
+        do throws(CopyFailure) {
+            if entry.isPresent {
+                try copyCluster(around: address.page, mapping)
+            } else {
+                try mapZeros(around: address.page, mapping)
             }
             return .resolved
         } catch {
-            return .exhausted
+            switch error {
+            case .exhausted: return .exhausted
+            case .unreadable(let path): return .unreadable(path: path)
+            }
         }
     }
 
@@ -109,23 +136,78 @@ final class AddressSpace {
         return spurious.count <= 16 ? .resolved : .denied
     }
 
-    /// Maps every page of `region` that the leaf table of `address` spans.
-    private func mapTable(
-        around address: GuestVirtualAddress, in region: MemoryRegion<GuestVirtualAddress>, frames: GuestPhysicalAddress
-    ) throws(ScratchExhausted) {
-        let span = UInt64(PageTables.entriesPerTable * pageByteCount)
-        let start = GuestVirtualAddress(rawValue: address.rawValue & ~(span - 1))
-        let pages = max(start, region.guest.lowerBound)..<min(start + Int(span), region.guest.upperBound)
-        try tables.map(
-            pages, to: frames + (pages.lowerBound - region.guest.lowerBound), access: region.access)
+    /// Maps zero-filled memory: all pages that the leaf table of `page` spans, where they have homes.
+    private func mapZeros(around page: GuestVirtualAddress, _ mapping: RegionMap.Mapping) throws(CopyFailure) {
+        guard case .home(let frames) = mapping.backing else { return try copyPage(page, mapping) }
+        let region = mapping.region.guest
+        let start = GuestVirtualAddress(rawValue: page.rawValue & ~UInt64(PageTables.tableSpan - 1))
+        let pages = max(start, region.lowerBound)..<min(start + PageTables.tableSpan, region.upperBound)
+        do throws(ScratchExhausted) {
+            try tables.map(
+                pages, to: frames + (pages.lowerBound - region.lowerBound), access: mapping.region.access)
+        } catch {
+            throw .exhausted
+        }
     }
 
-    private func copyPage(
-        _ page: GuestVirtualAddress, from pristine: UnsafeRawPointer, _ mapping: Mapping
-    ) throws(ScratchExhausted) {
-        guard let frame = scratch.allocateFrame() else { throw ScratchExhausted() }
-        scratch.host(frame).copyMemory(from: pristine, byteCount: pageByteCount)
-        try tables.set(page, PageTableEntry(frame: frame, access: mapping.region.access, isUser: true))
-        copiedPageCount += 1
+    // MARK: - Copies
+
+    enum CopyFailure: Error {
+        case exhausted
+        case unreadable(path: String)
+    }
+
+    /// Copies pages before anyone writes them: a write set.
+    func copyAhead(_ pages: some Sequence<GuestVirtualAddress>) throws(CopyFailure) {
+        for page in pages {
+            guard let mapping = mapping(at: page), mapping.region.access.contains(.write) else { continue }
+            let entry = tables[page]
+            if entry.isCopyOnWrite {
+                try copyPage(page, mapping)
+            } else if !entry.isPresent {
+                try mapZeros(around: page, mapping)
+            }
+        }
+    }
+
+    /// Copies `page`, which must be, and such of its neighbours as may be.
+    private func copyCluster(around page: GuestVirtualAddress, _ mapping: RegionMap.Mapping) throws(CopyFailure) {
+        try copyPage(page, mapping)
+        guard !tables.pool.isScarce else { return }
+        for neighbour in cluster.neighbours(of: page, in: mapping.region.guest)
+        where neighbour != page && tables[neighbour].isCopyOnWrite {
+            do throws(CopyFailure) { try copyPage(neighbour, mapping) } catch { return }
+        }
+    }
+
+    /// Gives a page a frame in scratch with the image's bytes, writable, D = 0.
+    private func copyPage(_ page: GuestVirtualAddress, _ mapping: RegionMap.Mapping) throws(CopyFailure) {
+        guard let frame = frame(for: page, mapping) else { throw .exhausted }
+        if case .layer(let layer, let offset) = image.pages.content(of: page) {
+            try AddressSpace.copy(layer, offset, to: scratch.host(frame))
+            copiedPageCount += 1
+        }
+        do throws(ScratchExhausted) {
+            try tables.set(page, PageTableEntry(frame: frame, access: mapping.region.access, isUser: true))
+        } catch {
+            throw .exhausted
+        }
+    }
+
+    private func frame(for page: GuestVirtualAddress, _ mapping: RegionMap.Mapping) -> GuestPhysicalAddress? {
+        guard case .home(let frames) = mapping.backing else { return tables.pool.allocate() }
+        return frames + (page - mapping.region.guest.lowerBound)
+    }
+
+    /// One page of a layer. Sealed memory cannot go away; a file can.
+    static func copy(
+        _ layer: MemoryLayer, _ offset: Int, to destination: UnsafeMutableRawPointer
+    ) throws(CopyFailure) {
+        let source = layer.bytes(at: offset)
+        guard let file = layer.file else {
+            destination.copyMemory(from: source, byteCount: pageByteCount)
+            return
+        }
+        guard pal_copy_guarded(destination, source, pageByteCount) == 0 else { throw .unreadable(path: file.path) }
     }
 }

@@ -22,6 +22,8 @@ enum GuestLayout {
     static let layerAlignment = 2 << 20
     static let scratchPhysical = GuestPhysicalAddress(rawValue: 32 << 30)
     static let scratchLimit = GuestPhysicalAddress(rawValue: 48 << 30)
+    static let filesPhysical = GuestPhysicalAddress(rawValue: 48 << 30)
+    static let filesLimit = GuestPhysicalAddress(rawValue: 64 << 30)
     /// Guest-physical address bits the map above needs.
     static let physicalAddressBits = 36
 
@@ -30,6 +32,8 @@ enum GuestLayout {
     static let entry = GuestVirtualAddress(rawValue: UInt64(PAL_ENTRY_ADDRESS))
     static let constants = GuestVirtualAddress(rawValue: UInt64(PAL_CONSTANTS_ADDRESS))
     static let mailbox = GuestVirtualAddress(rawValue: UInt64(PAL_MAILBOX_ADDRESS))
+    /// The end of the half that ring 3 may see.
+    static let userEnd = GuestVirtualAddress(rawValue: 1 << 47)
     static let stackTop = GuestVirtualAddress(rawValue: UInt64(PAL_STACK_TOP))
     static let heap = GuestVirtualAddress(rawValue: UInt64(PAL_HEAP_ADDRESS))
 

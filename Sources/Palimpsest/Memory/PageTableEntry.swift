@@ -12,6 +12,10 @@ struct PageTableEntry: RawRepresentable, Equatable {
     /// Ours (bits 9 to 11 are the software's): read-only because the page is still the snapshot's; the first
     /// write copies it.
     static let copyOnWrite: UInt64 = 1 << 9
+    /// Ours: the page is on the list of pages that every rollback restores.
+    static let listed: UInt64 = 1 << 10
+    /// Ours, in an entry that points to a leaf table: the table is tracked.
+    static let trackedTable: UInt64 = 1 << 9
     static let noExecute: UInt64 = 1 << 63
     private static let frameMask: UInt64 = 0x000f_ffff_ffff_f000
 
@@ -43,6 +47,7 @@ struct PageTableEntry: RawRepresentable, Equatable {
     var isWritable: Bool { rawValue & PageTableEntry.writable != 0 }
     var isUser: Bool { rawValue & PageTableEntry.user != 0 }
     var isDirty: Bool { rawValue & PageTableEntry.dirty != 0 }
+    var isListed: Bool { rawValue & PageTableEntry.listed != 0 }
     var isCopyOnWrite: Bool { rawValue & PageTableEntry.copyOnWrite != 0 }
     var isExecutable: Bool { rawValue & PageTableEntry.noExecute == 0 }
     var frame: GuestPhysicalAddress { GuestPhysicalAddress(rawValue: rawValue & PageTableEntry.frameMask) }

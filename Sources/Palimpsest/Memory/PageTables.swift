@@ -1,23 +1,47 @@
-/// Four levels of page tables in scratch, built and changed by the host, never mapped for the guest.
+/// Four levels of page tables, built and changed by the host, never mapped for the guest.
 ///
 /// Only upgrades happen here while a guest lives: absent to present, read-only to writable. The host may make
 /// them at the moment of the fault; every kind of KVM sees them at once.
-struct PageTables {
-    private let scratch: ScratchMemory
-    let root: GuestPhysicalAddress
-
-    /// - Throws: `ScratchExhausted` if the pool has no page left for the root.
-    init(in scratch: ScratchMemory) throws(ScratchExhausted) {
-        guard let root = scratch.allocateFrame() else { throw ScratchExhausted() }
-        self.scratch = scratch
-        self.root = root
+final class PageTables {
+    /// A leaf table with pages the guest may write: its dirty bits say which of them it has written.
+    struct TrackedTable {
+        /// The address its first entry maps.
+        let start: GuestVirtualAddress
+        let frame: GuestPhysicalAddress
+        let entries: UnsafeMutablePointer<UInt64>
     }
+
+    /// Where tables are, and where frames for copied pages come from.
+    let pool: FramePool
+    let root: GuestPhysicalAddress
+    /// In no order; each table once.
+    private(set) var trackedTables: [TrackedTable] = []
 
     /// Entries of a table; also pages that one leaf table spans.
     static let entriesPerTable = 512
+    /// Bytes of guest memory that one leaf table spans: 2 MiB.
+    static let tableSpan = entriesPerTable * pageByteCount
+
+    /// - Throws: `ScratchExhausted` if the pool has no page left for the root.
+    init(in pool: FramePool) throws(ScratchExhausted) {
+        guard let root = pool.allocate() else { throw ScratchExhausted() }
+        self.pool = pool
+        self.root = root
+    }
+
+    /// Takes over tables that are in the pool already.
+    init(in pool: FramePool, copying image: PageTableImage) {
+        self.pool = pool
+        root = image.root
+        trackedTables = image.trackedTables.map { table(at: $0.start, frame: $0.frame) }
+    }
+
+    private func table(at start: GuestVirtualAddress, frame: GuestPhysicalAddress) -> TrackedTable {
+        TrackedTable(start: start, frame: frame, entries: table(frame))
+    }
 
     private func table(_ frame: GuestPhysicalAddress) -> UnsafeMutablePointer<UInt64> {
-        scratch.host(frame).assumingMemoryBound(to: UInt64.self)
+        pool.host(frame).assumingMemoryBound(to: UInt64.self)
     }
 
     private func index(_ address: GuestVirtualAddress, level: Int) -> Int {
@@ -27,8 +51,8 @@ struct PageTables {
     /// Whether an address is in the half that ring 3 may see.
     private func isUser(_ address: GuestVirtualAddress) -> Bool { address.rawValue < 1 << 47 }
 
-    /// The leaf table that `address` belongs to, and the index in it; nil if there is none yet.
-    private func leaf(_ address: GuestVirtualAddress) -> UnsafeMutablePointer<UInt64>? {
+    /// The entry that maps the page of `address`; nil if its leaf table does not exist yet.
+    func leaf(_ address: GuestVirtualAddress) -> UnsafeMutablePointer<UInt64>? {
         var frame = root
         for level in stride(from: 3, to: 0, by: -1) {
             let entry = PageTableEntry(rawValue: table(frame)[index(address, level: level)])
@@ -38,18 +62,26 @@ struct PageTables {
         return table(frame) + index(address, level: 0)
     }
 
-    /// As `leaf`, and makes the tables that are missing on the way.
-    private func makeLeaf(_ address: GuestVirtualAddress) throws(ScratchExhausted) -> UnsafeMutablePointer<UInt64> {
+    /// As `leaf`, and makes the tables that are missing on the way. A leaf table that is to hold writable pages
+    /// becomes a tracked one; a bit in the entry that points to it says that it is.
+    private func makeLeaf(
+        _ address: GuestVirtualAddress, tracked: Bool
+    ) throws(ScratchExhausted) -> UnsafeMutablePointer<UInt64> {
         var frame = root
         for level in stride(from: 3, to: 0, by: -1) {
             let slot = table(frame) + index(address, level: level)
             var entry = PageTableEntry(rawValue: slot.pointee)
             if !entry.isPresent {
-                guard let next = scratch.allocateFrame() else { throw ScratchExhausted() }
+                guard let next = pool.allocate() else { throw ScratchExhausted() }
                 entry = PageTableEntry(table: next, isUser: isUser(address))
                 slot.pointee = entry.rawValue
             }
             frame = entry.frame
+            if level == 1, tracked, slot.pointee & PageTableEntry.trackedTable == 0 {
+                slot.pointee |= PageTableEntry.trackedTable
+                let mask = ~UInt64(PageTables.tableSpan - 1)
+                trackedTables.append(table(at: .init(rawValue: address.rawValue & mask), frame: frame))
+            }
         }
         return table(frame) + index(address, level: 0)
     }
@@ -59,7 +91,7 @@ struct PageTables {
     }
 
     func set(_ address: GuestVirtualAddress, _ entry: PageTableEntry) throws(ScratchExhausted) {
-        try makeLeaf(address).pointee = entry.rawValue
+        try makeLeaf(address, tracked: entry.isWritable && entry.isUser).pointee = entry.rawValue
     }
 
     /// Maps a run of pages to consecutive frames. Pages that are mapped already keep their entry.
@@ -67,16 +99,22 @@ struct PageTables {
         _ pages: Range<GuestVirtualAddress>, to frames: GuestPhysicalAddress, access: MemoryAccess,
         copyOnWrite: Bool = false
     ) throws(ScratchExhausted) {
+        let isUser = isUser(pages.lowerBound)
+        let isTracked = isUser && access.contains(.write) && !copyOnWrite
         var address = pages.lowerBound
         while address < pages.upperBound {
-            let slot = try makeLeaf(address)
-            if !PageTableEntry(rawValue: slot.pointee).isPresent {
-                let frame = frames + (address - pages.lowerBound)
-                slot.pointee =
-                    PageTableEntry(frame: frame, access: access, isUser: isUser(address), copyOnWrite: copyOnWrite)
-                    .rawValue
+            var slot = try makeLeaf(address, tracked: isTracked)
+            let inTable = PageTables.tableSpan - Int(address.rawValue & UInt64(PageTables.tableSpan - 1))
+            let end = min(address + inTable, pages.upperBound)
+            while address < end {
+                if slot.pointee & PageTableEntry.present == 0 {
+                    let frame = frames + (address - pages.lowerBound)
+                    slot.pointee =
+                        PageTableEntry(frame: frame, access: access, isUser: isUser, copyOnWrite: copyOnWrite).rawValue
+                }
+                slot += 1
+                address = address + pageByteCount
             }
-            address = address + pageByteCount
         }
     }
 }

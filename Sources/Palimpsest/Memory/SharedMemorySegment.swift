@@ -1,10 +1,11 @@
 import CPalimpsest
 import SystemPackage
 
-/// Memory behind a descriptor (memfd), mapped into this process: the one thing guest memory is made of.
+/// Memory behind a descriptor (memfd or file), mapped into this process: the one thing guest memory is made of.
 ///
 /// A *scratch* segment is writable and sparse: pages nobody touched cost nothing. A *snapshot* segment is
-/// written once, by `SharedMemorySegment.snapshot`, then sealed: no one in any process can write it again.
+/// written once, by `SharedMemorySegment.snapshot`, then sealed: no one in any process can write it again; or it is
+/// a file of the embedder's, mapped read-only, which others may still change or shorten.
 /// Unmapped and closed when the last user lets go.
 final class SharedMemorySegment: @unchecked Sendable {
     /// The whole segment in this process. Snapshot segments are mapped read-only.
@@ -49,6 +50,19 @@ final class SharedMemorySegment: @unchecked Sendable {
             let sealed = pal_memfd_seal(descriptor.rawValue)
             guard sealed == 0 else { throw MachineError("seal of a memfd", Errno(rawValue: -sealed)) }
             let memory = try SystemMemory.map(descriptor, byteCount: byteCount, writable: false)
+            return SharedMemorySegment(memory: memory, descriptor: descriptor)
+        } catch {
+            try? descriptor.close()
+            throw error
+        }
+    }
+
+    /// A file, read-only, rounded up to whole pages. Takes the descriptor over, whatever happens.
+    static func file(
+        adopting descriptor: FileDescriptor, byteCount: Int
+    ) throws(MachineError) -> SharedMemorySegment {
+        do throws(MachineError) {
+            let memory = try SystemMemory.map(descriptor, byteCount: byteCount.roundedUpToPages, writable: false)
             return SharedMemorySegment(memory: memory, descriptor: descriptor)
         } catch {
             try? descriptor.close()

@@ -22,8 +22,8 @@ final class CallControl: Sendable {
     private let thread = Atomic<UInt>(0)
     private let lock = Mutex(())
     private let signal: CInt
-    /// Valid while a call runs, and only used then.
-    private nonisolated(unsafe) let vcpu: UnsafeMutablePointer<kvm_run>
+    /// Valid while a call runs, and only used then. Another one after the sandbox got another machine.
+    private nonisolated(unsafe) var vcpu: UnsafeMutablePointer<kvm_run>
 
     /// - Throws: `MachineError` if no signal is free to stop vCPUs with.
     init(vcpu: UnsafeMutablePointer<kvm_run>) throws(MachineError) {
@@ -32,6 +32,9 @@ final class CallControl: Sendable {
         self.signal = signal
         self.vcpu = vcpu
     }
+
+    /// The sandbox has another machine now. To be called between `reserve` and `end`: no stopper looks at it then.
+    func attach(_ vcpu: UnsafeMutablePointer<kvm_run>) { lock.withLock { _ in self.vcpu = vcpu } }
 
     private static func phase(_ word: UInt64) -> Phase { Phase(rawValue: word & 7) ?? .idle }
     private static func moved(_ word: UInt64, to phase: Phase) -> UInt64 { word & ~7 | phase.rawValue }
@@ -53,17 +56,25 @@ final class CallControl: Sendable {
         return true
     }
 
+    /// Claims the sandbox for something that is no call and cannot be stopped; false if it is claimed already.
+    func reserve() -> Bool {
+        let current = word.load(ordering: .acquiring)
+        guard CallControl.phase(current) == .idle else { return false }
+        let claimed = CallControl.moved(current &+ 8, to: .starting)
+        return word.compareExchange(expected: current, desired: claimed, ordering: .acquiring).exchanged
+    }
+
     /// How the running call was stopped; nil if nobody has.
     var stopReason: Phase? {
         let phase = CallControl.phase(word.load(ordering: .acquiring))
         return phase == .interrupted || phase == .expired ? phase : nil
     }
 
-    /// Ends the call; once for every `begin` that returned true.
+    /// Ends the call; once for every `begin` or `reserve` that returned true.
     func end() {
         let current = word.load(ordering: .relaxed)
         let last = word.exchange(CallControl.moved(current, to: .idle), ordering: .acquiringAndReleasing)
-        if CallControl.phase(last) != .running {
+        if CallControl.phase(last) == .interrupted || CallControl.phase(last) == .expired {
             lock.withLock { _ in pal_run_set_immediate_exit(vcpu, false) }
         }
     }

@@ -1,13 +1,7 @@
 /// A guest function, looked up and type-checked once: what a hot path calls.
 ///
-/// Good for the sandbox it was looked up in.
+/// Good for the sandbox it was looked up in, for its snapshots, and for every sandbox made from them.
 public struct GuestFunction<Result, each Argument: GuestValue>: Sendable {
     public let export: GuestExport
     @usableFromInline let image: ImageIdentity
-}
-
-/// Which guest a function handle belongs to.
-@usableFromInline
-final class ImageIdentity: Sendable {
-    init() {}
 }

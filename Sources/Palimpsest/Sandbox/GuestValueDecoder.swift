@@ -19,7 +19,7 @@ public struct GuestValueDecoder {
 
     /// The length is checked first: it is the guest's.
     private func checkedSpan() throws(SandboxError) -> GuestSpan {
-        let limit = sandbox.configuration.mailboxDataByteCount
+        let limit = sandbox.mailboxDataByteCount
         guard second <= UInt64(limit) else {
             throw .valueTooLarge(function: function, byteCount: second, limit: limit)
         }

@@ -62,6 +62,16 @@ public struct HostFunctions: Sendable {
         functions.first { $0.matches(name) }
     }
 
+    /// - Throws: `SandboxError.hostFunctionRequired` for the first that is missing or has another signature.
+    func check(_ required: [HostFunctionRequirement]) throws(SandboxError) {
+        for wanted in required {
+            let found = functions.first { $0.name == wanted.name }?.signature
+            guard found == wanted.signature else {
+                throw .hostFunctionRequired(name: wanted.name, expected: wanted.signature, found: found)
+            }
+        }
+    }
+
     /// Names, in the order of registration.
     public var names: [String] { functions.map(\.name) }
 }

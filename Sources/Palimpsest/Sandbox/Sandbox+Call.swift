@@ -76,10 +76,11 @@ extension Sandbox {
     @usableFromInline
     func run(_ export: GuestExport, _ encoder: GuestValueEncoder) throws(SandboxError) -> GuestValueDecoder {
         defer { control.end() }
+        hostWrittenByteCount = max(hostWrittenByteCount, Int(PAL_MAILBOX_DATA_OFFSET) + encoder.dataCount)
         guard encoder.missingByteCount == 0 else {
             throw .argumentsTooLarge(
                 function: export.name, byteCount: encoder.missingByteCount,
-                limit: configuration.mailboxDataByteCount)
+                limit: mailboxDataByteCount)
         }
         counters.calls &+= 1
         argumentByteCount = encoder.dataCount
@@ -114,11 +115,14 @@ extension Sandbox {
             data: mailboxData, dataAddress: GuestLayout.mailbox.rawValue + UInt64(PAL_MAILBOX_DATA_OFFSET))
     }
 
+    /// Bytes of strings and arrays that one call can carry.
+    var mailboxDataByteCount: Int { machine.memory.image.layout.sizes.mailbox - Int(PAL_MAILBOX_DATA_OFFSET) }
+
     /// The mailbox's data area in the host.
     var mailboxData: UnsafeMutableRawBufferPointer {
         UnsafeMutableRawBufferPointer(
             start: UnsafeMutableRawPointer(machine.mailbox) + Int(PAL_MAILBOX_DATA_OFFSET),
-            count: configuration.mailboxDataByteCount)
+            count: mailboxDataByteCount)
     }
 
     /// What a call that came back with a status other than success means.

@@ -17,10 +17,11 @@ extension Sandbox {
         } catch {
             return refuse(.hostFunction(name: function.name, error: error), PAL_HOST_THREW, "\(error)")
         }
+        noteHostWrite(call.encoder)
         guard call.encoder.missingByteCount == 0 else {
             let error = SandboxError.hostResultTooLarge(
                 name: function.name, byteCount: call.encoder.missingByteCount,
-                limit: configuration.mailboxDataByteCount - argumentByteCount)
+                limit: mailboxDataByteCount - argumentByteCount)
             return refuse(error, PAL_HOST_RESULT_TOO_LARGE, error.description)
         }
         machine.mailbox.pointee.host_call.status = UInt32(PAL_HOST_OK)
@@ -78,7 +79,12 @@ extension Sandbox {
         let room = mailboxData.count - encoder.dataCount
         let text = Array(message.utf8.prefix(min(Int(PAL_MAX_MESSAGE_BYTES), room)))
         text.encode(into: &encoder)
+        noteHostWrite(encoder)
         machine.mailbox.pointee.host_call.status = UInt32(status)
+    }
+
+    private func noteHostWrite(_ encoder: GuestValueEncoder) {
+        hostWrittenByteCount = max(hostWrittenByteCount, Int(PAL_MAILBOX_DATA_OFFSET) + encoder.dataCount)
     }
 
     /// Results go behind the arguments of the call, which the guest may still be reading.

@@ -8,6 +8,7 @@ extension Sandbox {
         pendingHostError = nil
         machine.vcpu.load(instruction: GuestLayout.entry.rawValue, stack: GuestLayout.stackTop.rawValue)
         while true {
+            counters.vcpuRuns &+= 1
             let exit = machine.vcpu.run()
             if case .guestPort(UInt16(PAL_PORT_RETURN)) = exit, !isInitializing { return }
             if case .guestPort(UInt16(PAL_PORT_READY)) = exit, isInitializing { return }
@@ -31,6 +32,7 @@ extension Sandbox {
         case .entryFailed(let reason): throw giveUp("the processor refused the guest's state (reason \(hex(reason)))")
         case .internalError(let suberror): throw giveUp("KVM internal error, suberror \(suberror)")
         case .unexpected(let reason): throw giveUp("unexpected KVM exit reason \(reason)")
+        case .failed(.badAddress): throw lostMemory()
         case .failed(let errno): throw giveUp("KVM_RUN: \(errno)")
         }
     }
@@ -50,6 +52,9 @@ extension Sandbox {
         switch machine.memory.resolve(address, errorCode: frame.errorCode) {
         case .resolved: return
         case .exhausted: throw fault(.scratchExhausted, vector: 14)
+        case .unreadable(let path):
+            status = .poisoned
+            throw .mappedFileUnreadable(path: path, reason: "it is shorter than when it was mapped")
         case .denied:
             let isStack = isStackGuard(address, stack: frame.stack)
             throw fault(isStack ? .stackOverflow : .exception(vector: 14), vector: 14)
@@ -75,7 +80,7 @@ extension Sandbox {
         return .fault(
             GuestFault(
                 kind: kind, vector: vector, errorCode: GuestFault.hasErrorCode(vector) ? frame.errorCode : nil,
-                address: address, registers: registers, symbol: symbols.name(at: registers.rip),
+                address: address, registers: registers, symbol: program.symbols.name(at: registers.rip),
                 region: address.flatMap(label)))
     }
 
@@ -86,11 +91,20 @@ extension Sandbox {
         return .fault(
             GuestFault(
                 kind: kind, vector: nil, errorCode: nil, address: nil, registers: registers,
-                symbol: symbols.name(at: registers.rip), region: nil))
+                symbol: program.symbols.name(at: registers.rip), region: nil))
+    }
+
+    /// KVM found no memory behind a page: of all the host maps for a guest, only a file can lose some.
+    private func lostMemory() -> SandboxError {
+        status = .unrecoverable
+        machine.isBroken = true
+        guard let file = mappedFiles.first else { return .unrecoverable(reason: "KVM_RUN: guest memory is gone") }
+        return .mappedFileUnreadable(path: file.path, reason: "it is shorter than when it was mapped")
     }
 
     private func giveUp(_ reason: String) -> SandboxError {
         status = .unrecoverable
+        machine.isBroken = true
         return .unrecoverable(reason: reason)
     }
 

@@ -9,16 +9,15 @@ import CPalimpsest
 /// from a host function, is refused with `SandboxError.callInProgress`. Only `InterruptHandle` is for other threads.
 ///
 /// The guest is untrusted: whatever it does ends in a result or a typed error. After a fault, a deadline or an
-/// interrupt the sandbox is `poisoned` and takes no more calls.
+/// interrupt the sandbox is `poisoned` and takes no more calls until it is restored to a snapshot.
 public final class Sandbox {
     let machine: SandboxMachine
     let control: CallControl
     let hostFunctions: HostFunctions
     let configuration: SandboxConfiguration
-    let symbols: LazySymbols
     let log: GuestLog
-    @usableFromInline let image = ImageIdentity()
-    private var exportsByName: [String: GuestExport] = [:]
+    var program: GuestProgram
+    var rollback: Rollback
     var counters = SandboxStatistics()
     /// Where names and signatures of host calls that cross pages are put together.
     let requestBuffer = RequestBuffer()
@@ -27,31 +26,68 @@ public final class Sandbox {
     /// Bytes of the mailbox's data area that the arguments of the running call take.
     var argumentByteCount = 0
 
-    /// What the guest registered, in its order.
-    public private(set) var exports: [GuestExport] = []
+    /// Bytes of the mailbox that the host has written since the last rollback.
+    var hostWrittenByteCount = 0
+
     public internal(set) var status = SandboxStatus.ready
+    /// What the last `restore` did; nil before the first.
+    public internal(set) var lastRollback: RollbackReport?
+
+    /// What the guest registered, in its order.
+    public var exports: [GuestExport] { program.exports }
+    @usableFromInline var image: ImageIdentity { program.identity }
+
+    /// How `restore` brings pages back.
+    public var rollbackStrategy: RollbackStrategy {
+        get { rollback.strategy }
+        set { rollback.strategy = newValue }
+    }
 
     /// Loads a guest and runs its initialisers.
     /// - Throws: `SandboxError`: `machine`, `invalidConfiguration`, `guestFileUnreadable`, `invalidGuest`,
     ///   `abiVersionMismatch`, `noExports`, `invalidExport`; and if the initialisers fail, what a call would throw.
-    public init(
+    public convenience init(
         guest: GuestSource, configuration: SandboxConfiguration = .init(), hostFunctions: HostFunctions = .init()
     ) throws(SandboxError) {
         try configuration.validate()
-        let image = try Sandbox.image(guest)
+        let elf = try Sandbox.image(guest)
+        let program = GuestProgram(exports: [], symbols: LazySymbols(elf))
+        let memory = try Sandbox.memory(elf, configuration)
+        try self.init(memory, program, configuration, hostFunctions)
+        self.program = program.exporting(try initialize(entry: elf.entry))
+    }
+
+    /// A new sandbox in the state of a snapshot: no ELF is read and no initialiser runs.
+    ///
+    /// Takes the virtual machine of a sandbox that is gone, if there is one.
+    /// - Parameters:
+    ///   - configuration: all but the sizes, which are the snapshot's.
+    ///   - hostFunctions: at least those of the sandbox that the snapshot was taken of.
+    /// - Throws: `SandboxError.hostFunctionRequired`, `mappedFileChanged`, `mappedFileUnreadable`, `machine`.
+    public convenience init(
+        from snapshot: Snapshot, configuration: SandboxConfiguration = .init(), hostFunctions: HostFunctions = .init()
+    ) throws(SandboxError) {
+        try hostFunctions.check(snapshot.requiredHostFunctions)
+        try Sandbox.checkFiles(snapshot.memory)
+        try self.init(snapshot.memory, snapshot.program, configuration, hostFunctions)
+    }
+
+    private init(
+        _ memory: MemoryImage, _ program: GuestProgram, _ configuration: SandboxConfiguration,
+        _ hostFunctions: HostFunctions
+    ) throws(SandboxError) {
+        self.program = program
         self.configuration = configuration
         self.hostFunctions = hostFunctions
-        symbols = LazySymbols(image)
+        rollback = Rollback(strategy: configuration.rollbackStrategy)
         log = GuestLog(logger: configuration.logger)
-        machine = try SandboxMachine(image, configuration)
+        machine = try SandboxMachine(memory, copying: configuration.writeSet(of: memory))
         do throws(MachineError) {
             control = try CallControl(vcpu: machine.vcpu.state)
             try Watchdog.shared.add(control)
         } catch {
             throw .machine(error)
         }
-        exports = try initialize(entry: image.entry)
-        exportsByName = Dictionary(exports.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
     }
 
     deinit { Watchdog.shared.remove(control) }
@@ -64,8 +100,7 @@ public final class Sandbox {
 
     public var statistics: SandboxStatistics {
         var statistics = counters
-        statistics.vcpuRuns = machine.vcpu.runCount
-        statistics.pagesCopied = machine.memory.copiedPageCount
+        statistics.pagesCopied = machine.copiedPageCount
         return statistics
     }
 
@@ -82,6 +117,21 @@ public final class Sandbox {
         }
         return image
     }
+
+    private static func memory(
+        _ elf: ELFImage, _ configuration: SandboxConfiguration
+    ) throws(SandboxError) -> MemoryImage {
+        do {
+            return try MemoryImage(elf, sizes: configuration.scratchSizes)
+        } catch let error as MachineError {
+            throw .machine(error)
+        } catch {
+            throw .unrecoverable(reason: "\(error)")
+        }
+    }
+
+    /// Closes the virtual machines kept for new sandboxes: at most 16, up to 0.8 MiB of the kernel's memory each.
+    public static func releaseIdleMachines() { ShellCache.shared.removeAll() }
 
     // MARK: - Functions
 
@@ -110,7 +160,7 @@ public final class Sandbox {
     }
 
     func export(_ name: String) throws(SandboxError) -> GuestExport {
-        guard let export = exportsByName[name] else {
+        guard let export = program.export(name) else {
             throw .unknownFunction(name: name, available: exports.map(\.name))
         }
         return export

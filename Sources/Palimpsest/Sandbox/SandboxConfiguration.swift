@@ -13,6 +13,11 @@ public struct SandboxConfiguration: Sendable {
     public var mailboxByteCount: Int
     /// Page tables, and copies of the image's pages that the guest writes to: 1 MiB to 4 GiB.
     public var scratchByteCount: Int
+    /// How `Sandbox.restore` brings pages back.
+    public var rollbackStrategy: RollbackStrategy
+    /// Whether a sandbox made from a snapshot copies the pages that earlier calls wrote before its first call, which
+    /// then takes few traps or none.
+    public var copiesWriteSet: Bool
     /// How long the guest's initialisers may take.
     public var initializationTimeLimit: Duration
     /// Where the guest's log lines go.
@@ -25,13 +30,15 @@ public struct SandboxConfiguration: Sendable {
 
     public init(
         heapByteCount: Int = 64 << 20, stackByteCount: Int = 1 << 20, mailboxByteCount: Int = 1 << 20,
-        scratchByteCount: Int = 64 << 20, initializationTimeLimit: Duration = .seconds(10),
-        logger: Logger = Logger(label: "palimpsest.guest")
+        scratchByteCount: Int = 64 << 20, rollbackStrategy: RollbackStrategy = .automatic, copiesWriteSet: Bool = true,
+        initializationTimeLimit: Duration = .seconds(10), logger: Logger = Logger(label: "palimpsest.guest")
     ) {
         self.heapByteCount = heapByteCount
         self.stackByteCount = stackByteCount
         self.mailboxByteCount = mailboxByteCount
         self.scratchByteCount = scratchByteCount
+        self.rollbackStrategy = rollbackStrategy
+        self.copiesWriteSet = copiesWriteSet
         self.initializationTimeLimit = initializationTimeLimit
         self.logger = logger
     }
@@ -56,6 +63,11 @@ public struct SandboxConfiguration: Sendable {
         }
     }
 
-    /// Bytes of strings and arrays that one call can carry.
-    var mailboxDataByteCount: Int { mailboxByteCount - Int(PAL_MAILBOX_DATA_OFFSET) }
+    var scratchSizes: ScratchLayout.Sizes {
+        .init(
+            mailbox: mailboxByteCount, stack: stackByteCount, zeroData: 0, heap: heapByteCount, pool: scratchByteCount)
+    }
+
+    /// The pages a new sandbox copies ahead.
+    func writeSet(of image: MemoryImage) -> [GuestVirtualAddress] { copiesWriteSet ? image.writeSet.sorted : [] }
 }

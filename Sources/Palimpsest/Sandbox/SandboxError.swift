@@ -35,8 +35,24 @@ public enum SandboxError: Error, Sendable, CustomStringConvertible {
     case callInProgress
     /// An earlier call ended in a fault, at its deadline, or interrupted.
     case poisoned
-    /// The virtual machine can no longer be trusted.
+    /// The virtual machine can no longer be trusted. `restore` replaces it.
     case unrecoverable(reason: String)
+
+    // Snapshots and mapped files: nothing has changed, unless the case says otherwise.
+
+    /// A snapshot's guest may call a host function that is not registered, or has another signature (`found`).
+    case hostFunctionRequired(name: String, expected: GuestSignature, found: GuestSignature?)
+    /// A snapshot's layers would not fit the guest-physical map.
+    case snapshotTooLarge(byteCount: Int, limit: Int)
+    /// A file cannot be mapped there.
+    case invalidMapping(address: UInt64, byteCount: Int, reason: String)
+    /// A file that a snapshot has mapped is not what it was.
+    case mappedFileChanged(path: String, reason: String)
+    /// A file cannot be opened; or it was mapped and pages of it are gone: the call is over then, and the status
+    /// `poisoned` or `unrecoverable`.
+    case mappedFileUnreadable(path: String, reason: String)
+    /// The strategy `ioUring` was asked for and this process may not have a ring. The status is `poisoned`.
+    case ringUnavailable(MachineError)
 
     // After a call: the status stays `ready`.
 
@@ -92,8 +108,21 @@ extension SandboxError {
         case .invalidValue(let text, let type): "'\(text)' is not a value of type \(type)."
         case .callInProgress:
             "The sandbox is running a call. One call at a time; a host function cannot call back into its sandbox."
-        case .poisoned: "The sandbox is poisoned by an earlier fault, deadline or interrupt. Make a new one."
-        case .unrecoverable(let reason): "The virtual machine can no longer be trusted: \(reason). Make a new sandbox."
+        case .poisoned:
+            "The sandbox is poisoned by an earlier fault, deadline or interrupt. Restore a snapshot, or make a new one."
+        case .unrecoverable(let reason):
+            "The virtual machine can no longer be trusted: \(reason). Restore a snapshot, or make a new sandbox."
+        case .hostFunctionRequired(let name, let expected, let found):
+            "The snapshot's guest may call host function '\(name)', \(expected), "
+                + (found.map { "but it is registered as \($0)." } ?? "which is not registered.")
+        case .snapshotTooLarge(let byteCount, let limit):
+            "The snapshot's newest layer would have \(byteCount) bytes; \(limit) are left for it."
+        case .invalidMapping(let address, let byteCount, let reason):
+            "\(byteCount) bytes cannot be mapped at \(hex(address)): \(reason)."
+        case .mappedFileChanged(let path, let reason):
+            "Mapped file \(path) is not what it was: \(reason). Map it again and take a new snapshot."
+        case .mappedFileUnreadable(let path, let reason): "Mapped file \(path) cannot be read: \(reason)."
+        case .ringUnavailable(let error): "io_uring is not available: \(error). Use the strategy automatic or copy."
         case .guestError(let message, let code): "The guest function failed (code \(code)): \(message)"
         case .hostFunction(let name, let error): "Host function '\(name)' threw: \(error)"
         case .unknownHostFunction(let name, let available):

@@ -1,162 +1,173 @@
 import CPalimpsest
 import SystemPackage
 
-/// A virtual machine with a guest's memory in it: slots, page tables, one vCPU. Everything a call needs and nothing
-/// that knows what a call is.
-///
-///     slot 0  trusted layer   read-only
-///     slot 1  scratch         writable
-///     slot 2  image layer     read-only
+/// A shell with a guest's memory in it. Everything a call needs and nothing that knows what a call is.
 final class SandboxMachine {
-    let vcpu: VirtualCPU
-    let memory: AddressSpace
-    private let machine: VirtualMachine
-    private let layer: ImageLayer
-    private let trusted: SharedMemorySegment
+    private(set) var memory: AddressSpace
+    private(set) var shell: MachineShell
+    /// What is in the shell's slots from `firstLayerSlot` on. Keeps the layers alive: KVM does not.
+    private var layers: [MemoryLayer?] = []
+    private var entropy = pal_entropy()
+    /// Set when the shell is in no known state: it is thrown away rather than kept.
+    var isBroken = false
+    /// Of address spaces this machine has had before.
+    private var earlierCopiedPageCount: UInt64 = 0
 
-    init(_ image: ELFImage, _ configuration: SandboxConfiguration) throws(SandboxError) {
+    var vcpu: VirtualCPU { shell.vcpu }
+    var copiedPageCount: UInt64 { earlierCopiedPageCount + memory.copiedPageCount }
+
+    /// - Parameter ahead: pages to copy before the first call.
+    /// - Throws: `SandboxError.machine`, `invalidConfiguration`, `mappedFileUnreadable`.
+    init(_ image: MemoryImage, copying ahead: [GuestVirtualAddress] = []) throws(SandboxError) {
+        memory = try SandboxMachine.makeMemory(image, ahead)
+        do throws(MachineError) {
+            let failure = pal_entropy_seed(&entropy)
+            guard failure == 0 else { throw MachineError("getrandom", Errno(rawValue: -failure)) }
+            shell = try ShellCache.shared.take()
+            try plug()
+        } catch {
+            throw .machine(error)
+        }
+        writeConstants()
+    }
+
+    deinit {
+        guard !isBroken, shell.vcpu.settle() else { return }
+        do throws(MachineError) {
+            try unplugAll()
+            ShellCache.shared.give(shell)
+        } catch {}  // The shell goes, and everything with it.
+    }
+
+    private static func makeMemory(
+        _ image: MemoryImage, _ ahead: [GuestVirtualAddress]
+    ) throws(SandboxError) -> AddressSpace {
         do {
-            layer = try ImageLayer(image)
-            trusted = try TrustedLayer.shared()
-            let scratch = try ScratchMemory(
-                .init(
-                    mailbox: configuration.mailboxByteCount, stack: configuration.stackByteCount,
-                    zeroData: layer.zeroByteCount, heap: configuration.heapByteCount,
-                    pool: configuration.scratchByteCount))
-            memory = try AddressSpace(scratch: scratch)
-            try SandboxMachine.lay(out: memory, layer, trusted, configuration)
-            machine = try VirtualMachine(kvm: KVM.shared())
-            try SandboxMachine.plug(machine, memory.scratch, layer, trusted)
-            vcpu = try machine.makeVirtualCPU()
-            let tables = TrustedLayer.tables
-            try vcpu.configure(
-                ProcessorState(
-                    pageTableRoot: memory.root.rawValue,
-                    descriptorTable: (tables.address, DescriptorTables.globalLimit),
-                    interruptTable: (tables.interruptAddress, DescriptorTables.interruptLimit),
-                    taskState: (tables.taskAddress, DescriptorTables.taskLimit)))
+            let memory = try AddressSpace(image)
+            try memory.copyAhead(ahead)
+            return memory
         } catch let error as MachineError {
             throw .machine(error)
-        } catch is ScratchExhausted {
-            throw .invalidConfiguration(
-                name: "scratchByteCount", value: configuration.scratchByteCount,
-                expected: "enough for the page tables of an image of this size")
+        } catch AddressSpace.CopyFailure.unreadable(let path) {
+            throw .mappedFileUnreadable(path: path, reason: "it is shorter than when it was mapped")
         } catch {
-            throw .unrecoverable(reason: "\(error)")
-        }
-        try writeConstants(configuration)
-    }
-
-    private static func plug(
-        _ machine: VirtualMachine, _ scratch: ScratchMemory, _ layer: ImageLayer, _ trusted: SharedMemorySegment
-    ) throws {
-        let slots: [(UInt32, GuestPhysicalAddress, SharedMemorySegment, MemoryAccess, MemoryRegionLabel)] = [
-            (GuestLayout.trustedSlot, GuestLayout.trustedPhysical, trusted, .read, .supervisor),
-            (GuestLayout.scratchSlot, GuestLayout.scratchPhysical, scratch.segment, [.read, .write], .scratch),
-            (GuestLayout.firstLayerSlot, GuestLayout.layersPhysical, layer.segment, .read, .snapshot),
-        ]
-        for (slot, address, segment, access, label) in slots {
-            let region = try MemoryRegion(
-                guest: address..<address + segment.byteCount, host: segment.memory, access: access, label: label)
-            if let memorySlot = region.memorySlot { try machine.setMemorySlot(slot, memorySlot) }
+            let byteCount = image.layout.sizes.pool
+            throw .invalidConfiguration(
+                name: "scratchByteCount", value: byteCount,
+                expected: "enough for the page tables and copied pages of an image of this size")
         }
     }
 
-    /// Builds the guest's virtual address space.
-    private static func lay(
-        out memory: AddressSpace, _ layer: ImageLayer, _ trusted: SharedMemorySegment,
-        _ configuration: SandboxConfiguration
-    ) throws {
-        try layImage(memory, layer)
-        let trustedPage = { (page: Int) in GuestLayout.trustedPhysical + page * pageByteCount }
-        let scratch = memory.scratch
+    // MARK: - Slots
 
-        var low = MemoryRegionBuilder(start: GuestLayout.entry, limit: GuestLayout.mailbox)
-        try memory.add(
-            low.push(byteCount: pageByteCount, access: [.read, .execute], label: .entry),
-            .layer(
-                trustedPage(GuestLayout.trustedEntryPage),
-                host: UnsafeRawPointer(trusted.memory.baseAddress.unsafelyUnwrapped)))
-        try memory.add(
-            low.push(byteCount: pageByteCount, access: .read, label: .constants), .scratch(scratch.constants))
-
-        try addScratch(memory, GuestLayout.mailbox, configuration.mailboxByteCount, .mailbox, scratch.mailbox)
-        try addScratch(memory, GuestLayout.heap, configuration.heapByteCount, .heap, scratch.heap)
-
-        let stackStart = GuestLayout.stackTop + -configuration.stackByteCount
-        var stack = MemoryRegionBuilder(start: stackStart + -stackGuardByteCount, limit: GuestLayout.heap)
-        try stack.pushGuard(byteCount: stackGuardByteCount)
-        let region = try stack.push(
-            byteCount: configuration.stackByteCount, access: [.read, .write], label: .stack)
-        try stack.pushGuard(byteCount: stackGuardByteCount)
-        for region in stack.regions where region.label == .guardPages { try memory.add(region, .none) }
-        try memory.add(region, .scratch(scratch.stack))
-
-        func supervisor(_ address: GuestVirtualAddress, _ frame: GuestPhysicalAddress, _ access: MemoryAccess) throws {
-            try memory.addSupervisor(address..<address + pageByteCount, to: frame, access: access)
+    /// Brings the slots in line with `memory`: layers first, scratch, with the page tables in it, last.
+    private func plug() throws(MachineError) {
+        let wanted = memory.image.layers
+        for (index, layer) in layers.enumerated() {
+            guard let layer, !wanted.contains(where: { $0 === layer }) else { continue }
+            try shell.machine.unplug(slot: GuestLayout.firstLayerSlot + UInt32(index))
+            layers[index] = nil
         }
-        try supervisor(GuestLayout.stubs, trustedPage(GuestLayout.trustedStubsPage), [.read, .execute])
-        try supervisor(GuestLayout.descriptorTables, trustedPage(GuestLayout.trustedTablesPage), .read)
-        try supervisor(GuestLayout.exceptionStack, scratch.exceptionStack, [.read, .write])
-        // What every call touches is mapped from the start: no call begins with a fault.
-        try memory.touch(GuestLayout.constants)
-        try memory.touch(GuestLayout.mailbox)
-        try memory.touch(GuestLayout.stackTop + -1)
+        for layer in wanted where !layers.contains(where: { $0 === layer }) { try plug(layer) }
+        try shell.machine.plug(
+            memory.scratch.segment, at: GuestLayout.scratchPhysical, slot: GuestLayout.scratchSlot, writable: true)
+        vcpu.setPageTableRoot(memory.root.rawValue)
     }
 
-    /// 64 KiB on both sides: a frame larger than that can jump it, as on any stack without probes.
-    private static let stackGuardByteCount = 64 << 10
+    private func plug(_ layer: MemoryLayer) throws(MachineError) {
+        let index = layers.firstIndex { $0 == nil } ?? layers.endIndex
+        try shell.machine.plug(
+            layer.segment, at: layer.place, slot: GuestLayout.firstLayerSlot + UInt32(index), writable: false)
+        if index == layers.endIndex { layers.append(layer) } else { layers[index] = layer }
+    }
 
-    private static func layImage(_ memory: AddressSpace, _ layer: ImageLayer) throws {
-        let host = UnsafeRawPointer(layer.segment.memory.baseAddress.unsafelyUnwrapped)
-        for run in layer.runs {
-            let label: MemoryRegionLabel =
-                run.access.contains(.execute) ? .code : run.access.contains(.write) ? .data : .readOnlyData
-            try memory.add(
-                MemoryRegion(guest: run.pages, host: nil, access: run.access, label: label),
-                .layer(GuestLayout.layersPhysical + run.layerOffset, host: host + run.layerOffset))
-        }
-        var frames = memory.scratch.zeroData
-        for run in layer.zeroRuns {
-            try memory.add(
-                MemoryRegion(guest: run.pages, host: nil, access: run.access, label: .zeroData), .scratch(frames))
-            frames = frames + (run.pages.upperBound - run.pages.lowerBound)
+    private func unplugAll() throws(MachineError) {
+        try shell.machine.unplug(slot: GuestLayout.scratchSlot)
+        for index in layers.indices where layers[index] != nil {
+            try shell.machine.unplug(slot: GuestLayout.firstLayerSlot + UInt32(index))
+            layers[index] = nil
         }
     }
 
-    private static func addScratch(
-        _ memory: AddressSpace, _ start: GuestVirtualAddress, _ byteCount: Int, _ label: MemoryRegionLabel,
-        _ frames: GuestPhysicalAddress
-    ) throws {
-        try memory.add(
-            MemoryRegion(guest: start..<start + byteCount, host: nil, access: [.read, .write], label: label),
-            .scratch(frames))
+    // MARK: - Other memory
+
+    /// Starts again from `image`: new scratch with the image's page tables, and `ahead` copied. Every translation of
+    /// the old memory is gone with its slot.
+    /// - Throws: `SandboxError`. The machine is as it was if memory could not be had; `isBroken` is set if slots could
+    ///   not be changed.
+    func replace(with image: MemoryImage, copying ahead: [GuestVirtualAddress]) throws(SandboxError) {
+        let new = try SandboxMachine.makeMemory(image, ahead)
+        do throws(MachineError) {
+            if isBroken {
+                // Memory of the broken shell stays until it is gone.
+                let old = (shell, layers, memory)
+                shell = try ShellCache.shared.take()
+                layers = []
+                isBroken = false
+                _ = old
+            } else {
+                try shell.machine.unplug(slot: GuestLayout.scratchSlot)
+            }
+            earlierCopiedPageCount += memory.copiedPageCount
+            memory = new
+            try plug()
+        } catch {
+            isBroken = true
+            throw .machine(error)
+        }
+        writeConstants()
     }
 
-    private func writeConstants(_ configuration: SandboxConfiguration) throws(SandboxError) {
-        let constants = memory.scratch.host(memory.scratch.constants).assumingMemoryBound(to: pal_constants.self)
-        let result = pal_initialize_constants(constants)
-        guard result == 0 else { throw .machine(MachineError("getrandom", Errno(rawValue: -result))) }
-        constants.pointee.generation = 1
+    /// Adds a file's pages to the guest's memory.
+    func add(_ mapping: RegionMap.Mapping, _ layer: MemoryLayer) throws(SandboxError) {
+        do throws(MachineError) {
+            try plug(layer)
+        } catch {
+            throw .machine(error)
+        }
+        do throws(ScratchExhausted) {
+            try memory.add(mapping, layer)
+        } catch {
+            throw .invalidConfiguration(
+                name: "scratchByteCount", value: memory.image.layout.sizes.pool,
+                expected: "enough for the page tables of a mapped file of \(mapping.region.byteCount) bytes")
+        }
+    }
+
+    // MARK: - Constants
+
+    private var constants: UnsafeMutablePointer<pal_constants> {
+        memory.scratch.host(memory.scratch.layout.constants).assumingMemoryBound(to: pal_constants.self)
+    }
+
+    private func writeConstants() {
+        let sizes = memory.image.layout.sizes
+        pal_initialize_constants(constants)
         constants.pointee.heap_address = GuestLayout.heap.rawValue
-        constants.pointee.heap_size = UInt64(configuration.heapByteCount)
-        constants.pointee.stack_size = UInt64(configuration.stackByteCount)
-        constants.pointee.mailbox_size = UInt64(configuration.mailboxByteCount)
+        constants.pointee.heap_size = UInt64(sizes.heap)
+        constants.pointee.stack_size = UInt64(sizes.stack)
+        constants.pointee.mailbox_size = UInt64(sizes.mailbox)
+        refreshEntropy()
     }
+
+    /// A new generation with new entropy: no two lives of a guest draw the same random numbers.
+    func refreshEntropy() { pal_entropy_refresh(&entropy, constants) }
+
+    // MARK: - What a call looks at
 
     /// The mailbox in the host. The guest can write all of it at any time it runs.
     var mailbox: UnsafeMutablePointer<pal_mailbox> {
-        memory.scratch.host(memory.scratch.mailbox).assumingMemoryBound(to: pal_mailbox.self)
+        memory.scratch.host(memory.scratch.layout.mailbox).assumingMemoryBound(to: pal_mailbox.self)
     }
 
     /// What the processor pushed when it last entered an exception stub. Supervisor memory: the guest cannot forge it.
     var exceptionFrame: ExceptionFrame {
-        let top = memory.scratch.host(memory.scratch.exceptionStack) + pageByteCount
+        let top = memory.scratch.host(memory.scratch.layout.exceptionStack) + pageByteCount
         return (top - MemoryLayout<ExceptionFrame>.size).loadUnaligned(as: ExceptionFrame.self)
     }
 
     var regions: [GuestRegion] {
-        memory.mappings.map { mapping in
+        memory.image.regions.mappings.map { mapping in
             GuestRegion(
                 label: mapping.region.label.rawValue,
                 addresses: mapping.region.guest.lowerBound.rawValue..<mapping.region.guest.upperBound.rawValue,

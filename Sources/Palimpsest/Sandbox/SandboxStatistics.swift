@@ -8,6 +8,9 @@ public struct SandboxStatistics: Sendable, Hashable {
     public var pageFaults: UInt64 = 0
     /// Snapshot pages copied because the guest wrote to them.
     public var pagesCopied: UInt64 = 0
+    /// Returns to a snapshot, and the pages they brought back.
+    public var rollbacks: UInt64 = 0
+    public var pagesRestored: UInt64 = 0
     /// Host functions called.
     public var hostCalls: UInt64 = 0
 }

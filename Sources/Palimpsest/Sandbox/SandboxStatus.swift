@@ -1,4 +1,11 @@
 /// What a sandbox can be asked to do.
+///
+///     status          call, snapshot, mapFile            restore(snapshot)
+///     ready           run                                -> ready
+///     poisoned        throw .poisoned                    -> ready: memory is rolled back
+///     unrecoverable   throw .unrecoverable               -> ready, in a virtual machine of its own
+///
+/// `exports`, `regions`, `statistics` and handles can be asked for at any time.
 public enum SandboxStatus: String, Sendable, Hashable, CustomStringConvertible {
     /// Calls run.
     case ready

@@ -1,0 +1,22 @@
+/// What is known of a loaded guest beside its memory: shared by its sandboxes and snapshots.
+final class GuestProgram: Sendable {
+    /// In the order the guest registered them.
+    let exports: [GuestExport]
+    let symbols: LazySymbols
+    let identity: ImageIdentity
+    private let exportsByName: [String: GuestExport]
+
+    init(exports: [GuestExport], symbols: LazySymbols, identity: ImageIdentity = ImageIdentity()) {
+        self.exports = exports
+        self.symbols = symbols
+        self.identity = identity
+        exportsByName = Dictionary(exports.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+    }
+
+    func export(_ name: String) -> GuestExport? { exportsByName[name] }
+
+    /// The same guest once its initialisers have said what it exports.
+    func exporting(_ exports: [GuestExport]) -> GuestProgram {
+        GuestProgram(exports: exports, symbols: symbols, identity: identity)
+    }
+}

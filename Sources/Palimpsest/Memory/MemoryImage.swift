@@ -1,0 +1,86 @@
+import Synchronization
+
+/// A guest's whole memory at one moment, immutable: what a sandbox starts from and is rolled back to.
+///
+///     regions   what is where, and who may do what with it
+///     layers    sealed pages and mapped files, each a read-only slot
+///     pages     which bytes of which layer a page holds; all others are zero
+///     tables    page tables that say the same to the processor, made when they are first needed
+final class MemoryImage: Sendable {
+    let layout: ScratchLayout
+    let regions: RegionMap
+    /// Layers first, mapped files last; places ascend.
+    let layers: [MemoryLayer]
+    let pages: PageMap
+    let writeSet = WriteSet()
+    private let trusted: SharedMemorySegment
+    private let cachedTables = Mutex<PageTableImage?>(nil)
+
+    init(
+        layout: ScratchLayout, regions: RegionMap, layers: [MemoryLayer], pages: PageMap, trusted: SharedMemorySegment
+    ) {
+        self.layout = layout
+        self.regions = regions
+        self.layers = layers.sorted { $0.place < $1.place }
+        self.pages = pages
+        self.trusted = trusted
+    }
+
+    /// The same regions with other contents.
+    func with(layers: [MemoryLayer], pages: PageMap) -> MemoryImage {
+        MemoryImage(layout: layout, regions: regions, layers: layers, pages: pages, trusted: trusted)
+    }
+
+    /// With one region more, all of it `layer`.
+    func adding(_ mapping: RegionMap.Mapping, _ layer: MemoryLayer) -> MemoryImage {
+        let run = PageMap.Run(pages: mapping.region.guest, layer: layer, offset: 0)
+        return MemoryImage(
+            layout: layout, regions: RegionMap(regions.mappings + [mapping]), layers: layers + [layer],
+            pages: pages.replacing([run.pages], with: [run]), trusted: trusted)
+    }
+
+    var snapshotLayers: [MemoryLayer] { layers.filter { $0.file == nil } }
+    var files: [MemoryLayer] { layers.filter { $0.file != nil } }
+
+    /// Bytes of the trusted layer's entry page, in the host.
+    var entryPage: UnsafeRawPointer {
+        UnsafeRawPointer(trusted.memory.baseAddress.unsafelyUnwrapped) + GuestLayout.trustedEntryPage * pageByteCount
+    }
+
+    /// - Throws: `ScratchExhausted` if the pool is too small for the tables of an image of this size.
+    func tables() throws -> PageTableImage {
+        try cachedTables.withLock { cached in
+            if let cached { return cached }
+            let image = try PageTableImage(layout) { try lay(out: $0) }
+            cached = image
+            return image
+        }
+    }
+
+    private func lay(out tables: PageTables) throws {
+        func trusted(_ page: Int) -> GuestPhysicalAddress { GuestLayout.trustedPhysical + page * pageByteCount }
+        func supervisor(_ address: GuestVirtualAddress, _ frame: GuestPhysicalAddress, _ access: MemoryAccess) throws {
+            try tables.map(address..<address + pageByteCount, to: frame, access: access)
+        }
+        try supervisor(GuestLayout.stubs, trusted(GuestLayout.trustedStubsPage), [.read, .execute])
+        try supervisor(GuestLayout.descriptorTables, trusted(GuestLayout.trustedTablesPage), .read)
+        try supervisor(GuestLayout.exceptionStack, layout.exceptionStack, [.read, .write])
+        for mapping in regions.mappings {
+            let (region, access) = (mapping.region, mapping.region.access)
+            switch mapping.backing {
+            case .none: continue
+            case .fixed(let frames), .shared(let frames): try tables.map(region.guest, to: frames, access: access)
+            case .home, .pool:
+                for run in pages.runs(in: region.guest) {
+                    try tables.map(run.pages, to: run.frame, access: access, copyOnWrite: access.contains(.write))
+                }
+            }
+            // What every call touches is mapped from the start: no call begins with a fault.
+            if case .home(let frames) = mapping.backing, region.label == .stack {
+                let start = max(region.guest.lowerBound, region.guest.upperBound + -PageTables.tableSpan)
+                try tables.map(
+                    start..<region.guest.upperBound, to: frames + (start - region.guest.lowerBound), access: access)
+            }
+        }
+    }
+}

@@ -1,0 +1,22 @@
+import Synchronization
+
+/// The pages that calls wrote, remembered with a snapshot: a new sandbox has copies of them before its first call.
+///
+/// Shared by every sandbox of the snapshot, on any thread. Sandboxes add to it when they first find a page written,
+/// never in the steady state.
+final class WriteSet: Sendable {
+    /// 16 MiB of pages: a guest cannot make every later sandbox dear.
+    static let limit = 4096
+
+    private let pages = Mutex<Set<GuestVirtualAddress>>([])
+
+    func formUnion(_ new: some Sequence<GuestVirtualAddress>) {
+        pages.withLock { pages in
+            for page in new where pages.count < WriteSet.limit { pages.insert(page) }
+        }
+    }
+
+    var count: Int { pages.withLock { $0.count } }
+    /// In address order.
+    var sorted: [GuestVirtualAddress] { pages.withLock { $0 }.sorted() }
+}

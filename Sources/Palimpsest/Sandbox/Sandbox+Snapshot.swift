@@ -1,0 +1,169 @@
+/// Snapshots, and the way back to them.
+extension Sandbox {
+    /// The guest's state as it is now, between two calls. Changes nothing the guest could see.
+    ///
+    /// Costs the pages written since the sandbox got its last snapshot: they are copied into a new layer; all else is
+    /// shared. From here on the sandbox is attached to the new snapshot: restoring it costs least.
+    /// - Throws: `SandboxError.callInProgress`, `poisoned`, `unrecoverable`, `snapshotTooLarge`, `machine` (no memory).
+    ///   The sandbox is as it was.
+    public func snapshot() throws(SandboxError) -> Snapshot {
+        try reserve()
+        defer { control.end() }
+        trackHostWrites()
+        let image: MemoryImage
+        do throws(Capture.Failure) {
+            image = try Capture.image(of: machine.memory)
+        } catch {
+            switch error {
+            case .machine(let error): throw .machine(error)
+            case .tooLarge(let byteCount, let limit): throw .snapshotTooLarge(byteCount: byteCount, limit: limit)
+            }
+        }
+        if image !== machine.memory.image { machine.memory.adopt(image) }
+        return Snapshot(
+            memory: image, program: program,
+            requiredHostFunctions: hostFunctions.functions.map { .init(name: $0.name, signature: $0.signature) })
+    }
+
+    /// Brings the guest back to a snapshot: every byte of its memory, its regions, its mapped files. Registers need
+    /// nothing: every call starts from the same ones. Only entropy and generation are new.
+    ///
+    /// A snapshot of this sandbox's, of another one's, an older or a younger one: any will do. The snapshot it is
+    /// attached to costs the pages written and no system call; a relative of it the same, if nothing but written pages
+    /// differs; any other one, new page tables and a slot change.
+    /// - Returns: what was done.
+    /// - Throws: `SandboxError.callInProgress`, `hostFunctionRequired`, `mappedFileChanged`: nothing has changed.
+    ///   `mappedFileUnreadable`, `ringUnavailable`, `machine`: the status is `poisoned` or `unrecoverable`, and
+    ///   restoring can be tried again.
+    ///
+    /// Afterwards the status is `ready`, whatever it was: a virtual machine that could not be trusted is replaced.
+    @discardableResult
+    public func restore(_ snapshot: Snapshot) throws(SandboxError) -> RollbackReport {
+        guard control.reserve() else { throw .callInProgress }
+        defer { control.end() }
+        if status != .ready { settle() }
+        let report =
+            snapshot.memory === machine.memory.image && !machine.isBroken
+            ? try rollBack() : try move(to: snapshot)
+        machine.refreshEntropy()
+        status = .ready
+        counters.rollbacks &+= 1
+        counters.pagesRestored &+= UInt64(report.pages)
+        lastRollback = report
+        return report
+    }
+
+    /// Claims the sandbox for something that is not a call.
+    func reserve() throws(SandboxError) {
+        guard control.reserve() else { throw .callInProgress }
+        guard status == .ready else {
+            control.end()
+            throw status == .poisoned ? .poisoned : .unrecoverable(reason: "an earlier call broke it")
+        }
+    }
+
+    /// What a call that did not end may have left under way in KVM.
+    private func settle() {
+        if !machine.isBroken, !machine.vcpu.settle() { machine.isBroken = true }
+    }
+
+    /// What arguments and results the host has put into the mailbox no dirty bit tells.
+    private func trackHostWrites() {
+        machine.memory.trackMailbox(byteCount: hostWrittenByteCount)
+        hostWrittenByteCount = 0
+    }
+
+    // MARK: - The same snapshot
+
+    private func rollBack() throws(SandboxError) -> RollbackReport {
+        trackHostWrites()
+        let report: RollbackReport
+        do throws(RollbackError) {
+            report = try rollback.restore(machine.memory)
+        } catch {
+            status = .poisoned
+            throw failure(error)
+        }
+        if report.newPages > 0 { rememberWriteSet() }
+        if report.strategy == .replace {
+            try replace(with: machine.memory.image, copying: rollback.activePages(machine.memory))
+        }
+        return report
+    }
+
+    private func rememberWriteSet() {
+        machine.memory.image.writeSet.formUnion(machine.memory.tracked.addresses)
+    }
+
+    private func failure(_ error: RollbackError) -> SandboxError {
+        switch error {
+        case .ringUnavailable(let error): .ringUnavailable(error)
+        case .fileUnreadable(let reason):
+            .mappedFileUnreadable(path: mappedFiles.map(\.path).joined(separator: ", "), reason: reason)
+        }
+    }
+
+    // MARK: - Another snapshot
+
+    private func move(to snapshot: Snapshot) throws(SandboxError) -> RollbackReport {
+        try hostFunctions.check(snapshot.requiredHostFunctions)
+        let memory = machine.memory
+        if !machine.isBroken {
+            trackHostWrites()
+            memory.collect()
+        }
+        let report: RollbackReport
+        if !machine.isBroken, rollback.strategy != .replace, memory.coversDifferences(from: snapshot.memory) {
+            memory.adopt(snapshot.memory)
+            report = try rollBack()
+        } else {
+            try Sandbox.checkFiles(snapshot.memory)
+            report = RollbackReport(strategy: .replace, pages: memory.tracked.pageCount, newPages: 0)
+            try replace(with: snapshot.memory, copying: configuration.writeSet(of: snapshot.memory))
+        }
+        program = snapshot.program
+        return report
+    }
+
+    private func replace(
+        with image: MemoryImage, copying ahead: [GuestVirtualAddress]
+    ) throws(SandboxError) {
+        defer { if machine.isBroken { status = .unrecoverable } }
+        do throws(SandboxError) {
+            try machine.replace(with: image, copying: ahead)
+        } catch {
+            if !machine.isBroken, machine.memory.image !== image { throw error }
+            status = .poisoned
+            throw error
+        }
+        control.attach(machine.vcpu.state)
+    }
+
+    /// - Throws: `mappedFileChanged` for the first file that is not what it was.
+    static func checkFiles(_ image: MemoryImage) throws(SandboxError) {
+        for file in image.files.compactMap(\.file) {
+            if let change = file.change() { throw .mappedFileChanged(path: file.path, reason: change) }
+        }
+    }
+}
+
+extension Snapshot {
+    /// Checks that the mapped files are what they were: size, modification time, and the digest of those mapped with
+    /// `digest: true`. New sandboxes check all but the digest by themselves.
+    /// - Throws: `SandboxError.mappedFileChanged`, `mappedFileUnreadable`.
+    public func verifyMappedFiles() throws(SandboxError) {
+        try Sandbox.checkFiles(memory)
+        for layer in memory.files {
+            guard let file = layer.file, let digest = file.digest else { continue }
+            let found: [UInt8]
+            do throws(MappedFileIdentity.Failure) {
+                found = try MappedFileIdentity.digest(layer.segment.descriptor)
+            } catch {
+                throw .mappedFileUnreadable(path: file.path, reason: "\(error)")
+            }
+            guard found == digest else {
+                throw .mappedFileChanged(path: file.path, reason: "its SHA-256 is not what it was")
+            }
+        }
+    }
+}

@@ -1,0 +1,116 @@
+/// Taking a snapshot: the pages written since the sandbox got its image become a layer, everything else is shared.
+///
+///     base:       | image | A | B |
+///     snapshot:   | image | A | B | written |           a layer more
+///     flattened:  | image | A, B and written |          when there would be too many
+///
+/// Reads the sandbox's memory and changes nothing of it.
+struct Capture {
+    enum Failure: Error {
+        case machine(MachineError)
+        case tooLarge(byteCount: Int, limit: Int)
+    }
+
+    /// Snapshot layers a sandbox may run from. Each costs every new sandbox a memory slot: see docs/benchmarks.md.
+    static let maximumLayerCount = 8
+
+    private struct SavedRun {
+        let pages: Range<GuestVirtualAddress>
+        let bytes: UnsafeRawPointer
+    }
+
+    private let base: MemoryImage
+    /// Pages that no longer hold what the base says, neighbours as one range.
+    private var changed: [Range<GuestVirtualAddress>] = []
+    /// What they hold instead, where that is not zero.
+    private var saved: [SavedRun] = []
+
+    static func image(of memory: AddressSpace) throws(Failure) -> MemoryImage {
+        memory.collect()
+        var capture = Capture(base: memory.image)
+        memory.tracked.forEach { capture.add($0, $1) }
+        return try capture.makeImage()
+    }
+
+    private init(base: MemoryImage) { self.base = base }
+
+    private mutating func add(_ page: GuestVirtualAddress, _ bytes: UnsafeRawPointer) {
+        let content = base.pages.content(of: page)
+        var isFile = false
+        if case .layer(let layer, _) = content { isFile = layer.file != nil }
+        // A file's page may be gone: what the guest has of it is kept, the same or not.
+        if !isFile, PageComparison.isEqual(bytes, content) { return }
+        let next = page..<page + pageByteCount
+        if let last = changed.last, last.upperBound == page {
+            changed[changed.count - 1] = last.lowerBound..<next.upperBound
+        } else {
+            changed.append(next)
+        }
+        if !PageComparison.isZero(bytes) { saved.append(SavedRun(pages: next, bytes: bytes)) }
+    }
+
+    private func makeImage() throws(Failure) -> MemoryImage {
+        if changed.isEmpty { return base }
+        let kept = base.pages.replacing(changed, with: [])
+        let layers = base.snapshotLayers
+        guard !saved.isEmpty else { return base.with(layers: base.layers, pages: kept) }
+        guard layers.count >= Capture.maximumLayerCount, let first = layers.first else {
+            return try makeImage(saved, on: layers, kept)
+        }
+        let (below, above) = split(kept, at: first)
+        let all = (saved + above).sorted { $0.pages.lowerBound < $1.pages.lowerBound }
+        return try makeImage(all, on: [first], PageMap(below))
+    }
+
+    /// Runs that stay where they are, and runs of the layers that are to be merged.
+    private func split(_ pages: PageMap, at first: MemoryLayer) -> ([PageMap.Run], [SavedRun]) {
+        var below: [PageMap.Run] = []
+        var above: [SavedRun] = []
+        for run in pages.runs {
+            if run.layer === first || run.layer.file != nil {
+                below.append(run)
+            } else {
+                above.append(SavedRun(pages: run.pages, bytes: run.layer.bytes(at: run.offset)))
+            }
+        }
+        return (below, above)
+    }
+
+    private func makeImage(
+        _ saved: [SavedRun], on layers: [MemoryLayer], _ kept: PageMap
+    ) throws(Failure) -> MemoryImage {
+        let place = layers.last?.nextPlace ?? GuestLayout.layersPhysical
+        let byteCount = saved.reduce(0) { $0 + ($1.pages.upperBound - $1.pages.lowerBound) }
+        let limit = GuestLayout.scratchPhysical - place
+        guard byteCount <= limit else { throw .tooLarge(byteCount: byteCount, limit: limit) }
+        let layer = MemoryLayer(try segment(saved, byteCount), at: place)
+        var runs: [PageMap.Run] = []
+        var offset = 0
+        for run in saved {
+            let count = run.pages.upperBound - run.pages.lowerBound
+            if let last = runs.last, last.pages.upperBound == run.pages.lowerBound {
+                let pages = last.pages.lowerBound..<run.pages.upperBound
+                runs[runs.count - 1] = PageMap.Run(pages: pages, layer: layer, offset: last.offset)
+            } else {
+                runs.append(PageMap.Run(pages: run.pages, layer: layer, offset: offset))
+            }
+            offset += count
+        }
+        return base.with(layers: layers + [layer] + base.files, pages: PageMap(kept.runs + runs))
+    }
+
+    private func segment(_ saved: [SavedRun], _ byteCount: Int) throws(Failure) -> SharedMemorySegment {
+        do throws(MachineError) {
+            return try SharedMemorySegment.snapshot(byteCount: byteCount) { memory in
+                var next = memory.baseAddress.unsafelyUnwrapped
+                for run in saved {
+                    let count = run.pages.upperBound - run.pages.lowerBound
+                    next.copyMemory(from: run.bytes, byteCount: count)
+                    next += count
+                }
+            }
+        } catch {
+            throw .machine(error)
+        }
+    }
+}
