@@ -2,31 +2,48 @@ import Glibc
 
 /// Something to time once.
 struct Operation {
+    /// Brings about what `body` needs. Not timed.
+    var prepare: () throws -> Void = {}
     let body: () throws -> Void
 }
 
 /// Times several operations in turn, a block of each, so that a machine whose speed drifts slows all of them.
 enum Interleaving {
     private static let blockSampleCount = 64
+    /// Operations of milliseconds get as few samples as this.
+    private static let minimumSampleCount = 20
 
-    /// Every operation `sampleCount` times, after `warmUpCount` untimed ones each.
+    /// Every operation `sampleCount` times, after `warmUpCount` untimed ones each; slow ones less often: each is to
+    /// take no more than about `nanoseconds` in all.
     static func measure(
-        _ measurements: inout [Measurement], _ operations: [Operation], sampleCount: Int, warmUpCount: Int
+        _ measurements: inout [Measurement], _ operations: [Operation], sampleCount: Int, warmUpCount: Int,
+        nanoseconds budget: UInt64 = .max
     ) throws {
+        var plans: [Int] = []
         for operation in operations {
-            for _ in 0..<warmUpCount { try operation.body() }
+            let start = nanoseconds()
+            var count = 0
+            // The fastest one says what to expect: the first few bring memory in.
+            var each = UInt64.max
+            while count < warmUpCount, count < 3 || nanoseconds() - start < budget / 8 {
+                let begin = nanoseconds()
+                try operation.prepare()
+                try operation.body()
+                each = max(1, min(each, nanoseconds() - begin))
+                count += 1
+            }
+            plans.append(min(sampleCount, max(minimumSampleCount, Int(min(budget / each, UInt64(sampleCount))))))
         }
-        var done = 0
-        while done < sampleCount {
-            let block = min(blockSampleCount, sampleCount - done)
+        let rounds = max(1, sampleCount / blockSampleCount)
+        for round in 0..<rounds {
             for (index, operation) in operations.enumerated() {
-                for _ in 0..<block {
+                for _ in plans[index] * round / rounds..<plans[index] * (round + 1) / rounds {
+                    try operation.prepare()
                     let start = nanoseconds()
                     try operation.body()
                     measurements[index].record(nanoseconds() - start)
                 }
             }
-            done += block
         }
     }
 

@@ -42,6 +42,7 @@ struct PalimpsestBench: ParsableCommand {
         }
         print(Table.text(report.results))
         if !report.counts.isEmpty { print("\n" + Table.text(report.counts)) }
+        if !report.amounts.isEmpty { print("\n" + Table.text(report.amounts)) }
         if let json {
             let encoder = JSONEncoder()
             encoder.outputFormatting = [.prettyPrinted, .sortedKeys]

@@ -4,7 +4,9 @@ struct Suite: Sendable {
     let summary: String
     let run: @Sendable (Effort) throws -> Report
 
-    static let all = [Suite.floor, Suite.call]
+    static let all = [
+        Suite.floor, Suite.call, Suite.rollback, Suite.cold, Suite.create, Suite.memory, Suite.snapshot,
+    ]
 }
 
 /// How many samples to take.
@@ -12,4 +14,6 @@ struct Effort {
     let isQuick: Bool
     var sampleCount: Int { isQuick ? 2_000 : 50_000 }
     var warmUpCount: Int { isQuick ? 200 : 2_000 }
+    /// For each result of the suites that have many.
+    var nanosecondsPerResult: UInt64 { isQuick ? 30_000_000 : 300_000_000 }
 }

@@ -6,13 +6,19 @@ enum Table {
 
     static func text(_ counts: [Count]) -> String {
         aligned(
-            [["counted", "calls", "KVM_RUN a call", "allocations a call", ""]]
+            [["counted", "calls", "KVM_RUN a call", "traps a call", "allocations a call", ""]]
                 + counts.map {
                     [
                         $0.name, "\($0.calls)", fixed($0.vcpuRunsPerCall, digits: 3),
-                        fixed($0.allocationsPerCall, digits: 3), "",
+                        fixed($0.trapsPerCall, digits: 3), fixed($0.allocationsPerCall, digits: 3), "",
                     ]
                 })
+    }
+
+    static func text(_ amounts: [Amount]) -> String {
+        aligned(
+            [["memory", "bytes each", "beyond its floor", ""]]
+                + amounts.map { [$0.name, "\($0.value)", $0.beyondFloor.map { "\($0)" } ?? "", ""] })
     }
 
     private static func aligned(_ rows: [[String]]) -> String {

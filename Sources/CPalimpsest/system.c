@@ -22,6 +22,22 @@ int pal_memfd_seal(int descriptor) {
     return fcntl(descriptor, F_ADD_SEALS, seals) < 0 ? -errno : 0;
 }
 
+int pal_memfd_clear(int descriptor, void *memory, size_t kept) {
+    off_t end = 0;
+    for (;;) {
+        off_t start = lseek(descriptor, end, SEEK_DATA);
+        if (start < 0) return errno == ENXIO ? 0 : -errno;
+        end = lseek(descriptor, start, SEEK_HOLE);
+        if (end < 0) return -errno;
+        size_t filled = (size_t)(end - start) < kept ? (size_t)(end - start) : kept;
+        __builtin_memset((char *)memory + start, 0, filled);
+        kept -= filled;
+        start += (off_t)filled;
+        if (start == end) continue;
+        if (fallocate(descriptor, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, start, end - start) < 0) return -errno;
+    }
+}
+
 static void ignore_kick(int signal) { (void)signal; }
 
 static int kick_signal;

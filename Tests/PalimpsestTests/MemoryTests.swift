@@ -74,7 +74,12 @@ struct MemoryTests {
 
     @Test("a snapshot segment is sealed: nobody can write, grow or shrink it")
     func sealed() throws {
-        let segment = try SharedMemorySegment.snapshot(byteCount: pageByteCount) { $0[0] = 42 }
+        let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: 1, alignment: 1)
+        defer { bytes.deallocate() }
+        bytes[0] = 42
+        let segment = try SharedMemorySegment.snapshot(byteCount: pageByteCount) { writer throws(MachineError) in
+            try writer.write(UnsafeRawBufferPointer(bytes), at: 0)
+        }
         #expect(segment.memory[0] == 42)
         var byte: UInt8 = 1
         #expect(pwrite(segment.descriptor.rawValue, &byte, 1, 0) == -1 && errno == EPERM)

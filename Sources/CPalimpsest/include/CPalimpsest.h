@@ -3,6 +3,7 @@
 #define CPALIMPSEST_H
 
 #include "palimpsest_abi.h"
+#include "palimpsest_chacha20.h"
 #include "palimpsest_code.h"
 #include "palimpsest_cpu.h"
 #include "palimpsest_kvm.h"

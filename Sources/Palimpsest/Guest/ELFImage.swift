@@ -54,6 +54,20 @@ struct ELFImage: Sendable {
         abiVersion = version
     }
 
+    /// Lends bytes of the file. The range lies in it.
+    func withBytes<E: Error>(
+        _ range: Range<Int>, _ body: (UnsafeRawBufferPointer) throws(E) -> Void
+    ) throws(E) {
+        let result = bytes.withUnsafeBytes { whole -> Result<Void, E> in
+            do throws(E) {
+                return .success(try body(UnsafeRawBufferPointer(rebasing: whole[range])))
+            } catch {
+                return .failure(error)
+            }
+        }
+        try result.get()
+    }
+
     private static func segments(
         _ headers: [ELFProgramHeader], _ reader: ByteReader
     ) throws(GuestImageError) -> [Segment] {

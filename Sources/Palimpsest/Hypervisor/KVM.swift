@@ -79,12 +79,14 @@ final class KVM: Sendable {
         max(0, pal_ioctl(descriptor.rawValue, PAL_KVM_CHECK_EXTENSION, UInt(number)))
     }
 
-    /// An ioctl whose failure is an error with its name in it.
+    /// An ioctl whose failure is an error with its name in it. Interrupted ones start again: io_uring's completions
+    /// interrupt system calls of the thread that submitted.
     @discardableResult
     static func control(
         _ descriptor: FileDescriptor, _ name: String, _ request: UInt, _ argument: UInt
     ) throws(MachineError) -> Int {
-        let result = pal_ioctl(descriptor.rawValue, request, argument)
+        var result = pal_ioctl(descriptor.rawValue, request, argument)
+        while result == -Int(EINTR) { result = pal_ioctl(descriptor.rawValue, request, argument) }
         guard result >= 0 else { throw MachineError(name, Errno(rawValue: CInt(-result))) }
         return result
     }
@@ -93,11 +95,9 @@ final class KVM: Sendable {
     static func control<T>(
         _ descriptor: FileDescriptor, _ name: String, _ request: UInt, with value: inout T
     ) throws(MachineError) -> Int {
-        let result = withUnsafeMutablePointer(to: &value) {
-            pal_ioctl(descriptor.rawValue, request, UInt(bitPattern: $0))
+        try withUnsafeMutablePointer(to: &value) { pointer throws(MachineError) in
+            try control(descriptor, name, request, UInt(bitPattern: pointer))
         }
-        guard result >= 0 else { throw MachineError(name, Errno(rawValue: CInt(-result))) }
-        return result
     }
 
     /// Grows until the kernel's list fits: `E2BIG` says it did not.

@@ -1,3 +1,5 @@
+import CPalimpsest
+
 /// Reading guest memory from the host. Addresses and lengths come from the guest: every page is checked.
 extension AddressSpace {
     /// Why a range is not the guest's to give.
@@ -16,7 +18,7 @@ extension AddressSpace {
         else { return nil }
         let wanted = min(byteCount, mapping.region.guest.upperBound - address)
         var count = pageByteCount - address.offsetInPage
-        while count < wanted, start != UnsafeRawPointer(filePage),
+        while count < wanted, filePage.map(UnsafeRawPointer.init) != start,
             let next = hostPage(address + count, mapping), next == start + address.offsetInPage + count
         {
             count += pageByteCount
@@ -40,8 +42,14 @@ extension AddressSpace {
         case .zero: return PageComparison.zeros
         case .layer(let layer, let offset):
             guard layer.file != nil else { return layer.bytes(at: offset) }
-            return (try? AddressSpace.copy(layer, offset, to: filePage)).map { UnsafeRawPointer(filePage) }
+            return copyOfFilePage(layer.bytes(at: offset))
         }
+    }
+
+    private func copyOfFilePage(_ source: UnsafeRawPointer) -> UnsafeRawPointer? {
+        let page = filePage ?? .allocate(byteCount: pageByteCount, alignment: pageByteCount)
+        filePage = page
+        return pal_copy_guarded(page, source, pageByteCount) == 0 ? UnsafeRawPointer(page) : nil
     }
 
     /// Visits a range of guest memory piece by piece, in order.

@@ -27,18 +27,18 @@ final class AddressSpace {
     /// The last fault that found its page in order already, and how often in a row.
     private var spurious: (address: GuestVirtualAddress, count: Int) = (GuestVirtualAddress(rawValue: 0), 0)
     /// Where a file's page is put for the host to look at: the file may shrink while it does.
-    let filePage = UnsafeMutableRawPointer.allocate(byteCount: pageByteCount, alignment: pageByteCount)
+    var filePage: UnsafeMutableRawPointer?
 
-    /// New scratch, holding nothing but the image's page tables and mailbox.
+    /// - Parameter scratch: zero-filled, of the image's layout. It gets the image's page tables and mailbox.
     /// - Throws: `MachineError`, `ScratchExhausted`.
-    init(_ image: MemoryImage) throws {
+    init(_ image: MemoryImage, _ scratch: ScratchMemory) throws {
         self.image = image
-        scratch = try ScratchMemory(image.layout)
+        self.scratch = scratch
         tables = try image.tables().copy(to: scratch)
         try fillMailbox()
     }
 
-    deinit { filePage.deallocate() }
+    deinit { filePage?.deallocate() }
 
     var root: GuestPhysicalAddress { tables.root }
 
@@ -51,9 +51,10 @@ final class AddressSpace {
             guard case .shared(let frames) = mapping.backing else { continue }
             let pages = mapping.region.guest
             for run in image.pages.runs(in: pages) {
-                scratch.host(frames + (run.pages.lowerBound - pages.lowerBound))
-                    .copyMemory(
-                        from: run.layer.bytes(at: run.offset), byteCount: run.pages.upperBound - run.pages.lowerBound)
+                scratch.write(
+                    UnsafeRawBufferPointer(
+                        start: run.layer.bytes(at: run.offset), count: run.pages.upperBound - run.pages.lowerBound),
+                    at: frames + (run.pages.lowerBound - pages.lowerBound))
             }
         }
         trackMailbox(byteCount: Int(PAL_MAILBOX_DATA_OFFSET))
@@ -184,7 +185,7 @@ final class AddressSpace {
     private func copyPage(_ page: GuestVirtualAddress, _ mapping: RegionMap.Mapping) throws(CopyFailure) {
         guard let frame = frame(for: page, mapping) else { throw .exhausted }
         if case .layer(let layer, let offset) = image.pages.content(of: page) {
-            try AddressSpace.copy(layer, offset, to: scratch.host(frame))
+            try copy(layer, offset, to: frame)
             copiedPageCount += 1
         }
         do throws(ScratchExhausted) {
@@ -200,14 +201,13 @@ final class AddressSpace {
     }
 
     /// One page of a layer. Sealed memory cannot go away; a file can.
-    static func copy(
-        _ layer: MemoryLayer, _ offset: Int, to destination: UnsafeMutableRawPointer
-    ) throws(CopyFailure) {
+    private func copy(_ layer: MemoryLayer, _ offset: Int, to frame: GuestPhysicalAddress) throws(CopyFailure) {
         let source = layer.bytes(at: offset)
         guard let file = layer.file else {
-            destination.copyMemory(from: source, byteCount: pageByteCount)
-            return
+            return scratch.write(UnsafeRawBufferPointer(start: source, count: pageByteCount), at: frame)
         }
-        guard pal_copy_guarded(destination, source, pageByteCount) == 0 else { throw .unreadable(path: file.path) }
+        guard pal_copy_guarded(scratch.host(frame), source, pageByteCount) == 0 else {
+            throw .unreadable(path: file.path)
+        }
     }
 }

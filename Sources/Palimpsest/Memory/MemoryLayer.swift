@@ -1,3 +1,5 @@
+import Synchronization
+
 /// Immutable pages with a place in guest-physical memory: one read-only slot of every sandbox that runs from them.
 ///
 /// A layer is a part of a snapshot, or a mapped file.
@@ -12,6 +14,11 @@ final class MemoryLayer: Sendable {
         self.place = place
         self.file = file
     }
+
+    deinit { MemoryLayer.whenReleased.withLock { $0 }?(segment) }
+
+    /// Called with the memory of every layer that nobody needs any more, so that whoever keeps it for later lets go.
+    static let whenReleased = Mutex<(@Sendable (SharedMemorySegment) -> Void)?>(nil)
 
     var byteCount: Int { segment.memory.count }
     /// Where the next layer may start.

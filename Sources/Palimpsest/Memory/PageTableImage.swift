@@ -29,8 +29,7 @@ final class PageTableImage: @unchecked Sendable {
     deinit { SystemMemory.unmap(UnsafeMutableRawBufferPointer(rebasing: memory[..<byteCount])) }
 
     func copy(to scratch: ScratchMemory) -> PageTables {
-        scratch.host(scratch.layout.pool.lowerBound)
-            .copyMemory(from: memory.baseAddress.unsafelyUnwrapped, byteCount: byteCount)
+        scratch.write(UnsafeRawBufferPointer(rebasing: memory[..<byteCount]), at: scratch.layout.pool.lowerBound)
         return PageTables(in: scratch.makePool(usedByteCount: byteCount), copying: self)
     }
 }

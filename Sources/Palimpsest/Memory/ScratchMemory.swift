@@ -1,7 +1,16 @@
+import CPalimpsest
+import Glibc
+import SystemPackage
+
 /// A sandbox's private memory: one segment, one writable slot. Sparse: only pages that were touched cost memory.
 final class ScratchMemory {
     let layout: ScratchLayout
     let segment: SharedMemorySegment
+    /// Nobody has used it before: its pages have yet to be allocated.
+    private var isFresh = true
+
+    /// Pages that `clear` keeps: 1 MiB. A page kept and zeroed costs 0.05 us, one given back and had again 3 us.
+    static let keptPageCount = 256
 
     init(_ layout: ScratchLayout) throws(MachineError) {
         self.layout = layout
@@ -19,5 +28,28 @@ final class ScratchMemory {
     func host(_ address: GuestPhysicalAddress) -> UnsafeMutableRawPointer {
         precondition(contains(address), "\(address) is not in scratch")
         return segment.memory.baseAddress.unsafelyUnwrapped + (address - GuestLayout.scratchPhysical)
+    }
+
+    /// Copies bytes in. Into fresh memory by a system call: the kernel allocates the pages as it copies, which costs
+    /// half of what faulting each of them in does.
+    func write(_ bytes: UnsafeRawBufferPointer, at address: GuestPhysicalAddress) {
+        guard let source = bytes.baseAddress else { return }
+        if isFresh {
+            let offset = address - GuestLayout.scratchPhysical
+            guard pwrite(segment.descriptor.rawValue, source, bytes.count, offset) != bytes.count else { return }
+        }
+        host(address).copyMemory(from: source, byteCount: bytes.count)
+    }
+
+    /// Zero-fills all of it, as if it were new. No virtual machine may have it in a slot meanwhile.
+    ///
+    /// The kernel is asked which pages exist (lseek(2), SEEK_DATA), so that none can be forgotten, whoever wrote it.
+    /// - Throws: `MachineError`; the memory is of no use then.
+    func clear() throws(MachineError) {
+        isFresh = false
+        let keptByteCount = ScratchMemory.keptPageCount * pageByteCount
+        let result = pal_memfd_clear(
+            segment.descriptor.rawValue, segment.memory.baseAddress.unsafelyUnwrapped, keptByteCount)
+        guard result == 0 else { throw MachineError("clearing a memfd", Errno(rawValue: -result)) }
     }
 }

@@ -37,16 +37,13 @@ final class SharedMemorySegment: @unchecked Sendable {
     }
 
     /// Immutable memory: `fill` writes it once, then it is sealed (`F_SEAL_WRITE`, `_GROW`, `_SHRINK`, `_SEAL`)
-    /// and mapped read-only.
+    /// and mapped read-only. What is not written is zero.
     static func snapshot(
-        byteCount: Int, fill: (UnsafeMutableRawBufferPointer) -> Void
+        byteCount: Int, fill: (SegmentWriter) throws(MachineError) -> Void
     ) throws(MachineError) -> SharedMemorySegment {
         let descriptor = try open(name: "palimpsest-snapshot", byteCount: byteCount)
         do throws(MachineError) {
-            let writable = try SystemMemory.map(descriptor, byteCount: byteCount, writable: true)
-            fill(writable)
-            // The kernel refuses F_SEAL_WRITE while a writable mapping is alive.
-            SystemMemory.unmap(writable)
+            try fill(SegmentWriter(descriptor: descriptor))
             let sealed = pal_memfd_seal(descriptor.rawValue)
             guard sealed == 0 else { throw MachineError("seal of a memfd", Errno(rawValue: -sealed)) }
             let memory = try SystemMemory.map(descriptor, byteCount: byteCount, writable: false)

@@ -98,8 +98,8 @@ final class TrackedPages {
         pages.filter { $0.idleCount < rounds }.map(\.address)
     }
 
-    /// Visits the list: address, bytes in scratch.
-    func forEach(_ body: (GuestVirtualAddress, UnsafeRawPointer) throws -> Void) rethrows {
-        for page in pages { try body(page.address, UnsafeRawPointer(page.frame)) }
+    /// The list, in address order: addresses and bytes in scratch.
+    var contents: [(address: GuestVirtualAddress, bytes: UnsafeRawPointer)] {
+        pages.map { ($0.address, UnsafeRawPointer($0.frame)) }
     }
 }

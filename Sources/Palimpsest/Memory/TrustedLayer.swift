@@ -18,13 +18,19 @@ enum TrustedLayer {
         exceptionStackTop: GuestLayout.exceptionStackTop.rawValue)
 
     private static func build() throws(MachineError) -> SharedMemorySegment {
-        try SharedMemorySegment.snapshot(byteCount: GuestLayout.trustedPageCount * pageByteCount) { memory in
-            guard let base = memory.baseAddress else { return }
-            (base + GuestLayout.trustedEntryPage * pageByteCount)
-                .copyMemory(from: pal_entry_code_start(), byteCount: pal_entry_code_size())
-            (base + GuestLayout.trustedStubsPage * pageByteCount)
-                .copyMemory(from: pal_exception_stubs_start(), byteCount: pal_exception_stubs_size())
-            tables.write(to: base + GuestLayout.trustedTablesPage * pageByteCount)
+        try SharedMemorySegment.snapshot(byteCount: GuestLayout.trustedPageCount * pageByteCount) {
+            writer throws(MachineError) in
+            try writer.write(
+                UnsafeRawBufferPointer(start: pal_entry_code_start(), count: pal_entry_code_size()),
+                at: GuestLayout.trustedEntryPage * pageByteCount)
+            try writer.write(
+                UnsafeRawBufferPointer(start: pal_exception_stubs_start(), count: pal_exception_stubs_size()),
+                at: GuestLayout.trustedStubsPage * pageByteCount)
+            let page = UnsafeMutableRawBufferPointer.allocate(byteCount: pageByteCount, alignment: pageByteCount)
+            defer { page.deallocate() }
+            page.initializeMemory(as: UInt8.self, repeating: 0)
+            tables.write(to: page.baseAddress.unsafelyUnwrapped)
+            try writer.write(UnsafeRawBufferPointer(page), at: GuestLayout.trustedTablesPage * pageByteCount)
         }
     }
 }

@@ -1,29 +1,42 @@
 import CPalimpsest
 import Glibc
 
-/// Whether the file pages that a rollback needs are in memory: a question to the kernel (mincore(2)), asked at most
-/// every 100 ms. Pages that a copy has just read do not leave memory sooner.
+/// Whether file pages that a rollback needs are missing from memory, and few enough for the ring: a question to the
+/// kernel (mincore(2)) about some of them, asked at most once a millisecond.
 struct ResidencyCheck {
-    private static let interval: UInt64 = 100_000_000
-    /// From so many missing pages on the ring is faster than page faults: see docs/benchmarks.md.
-    private static let missingPageLimit = 4
+    /// In nanoseconds.
+    private static let interval: UInt64 = 1_000_000
+    /// Runs that are asked about.
+    private static let sampleCount = 8
+    /// Beyond it the kernel's read-ahead for page faults beats the ring's reads: see docs/benchmarks.md.
+    private static let maximumPageCount = 256
 
     private var nextCheck: UInt64 = 0
 
-    mutating func isLow(_ runs: [RestoreRun]) -> Bool {
+    mutating func callsForRing(_ runs: [RestoreRun]) -> Bool {
         let now = pal_monotonic_nanoseconds()
         guard now >= nextCheck else { return false }
         nextCheck = now + ResidencyCheck.interval
-        var missing = 0
-        for run in runs where run.isFile { missing += ResidencyCheck.missingPageCount(run) }
-        return missing >= ResidencyCheck.missingPageLimit
+        var pageCount = 0
+        var runCount = 0
+        for run in runs where run.isFile {
+            pageCount += run.pageCount
+            runCount += 1
+        }
+        guard pageCount <= ResidencyCheck.maximumPageCount else { return false }
+        let step = max(1, runCount / ResidencyCheck.sampleCount)
+        var index = 0
+        for run in runs where run.isFile {
+            if index.isMultiple(of: step), ResidencyCheck.isMissing(run) { return true }
+            index += 1
+        }
+        return false
     }
 
-    private static func missingPageCount(_ run: RestoreRun) -> Int {
-        guard let source = run.source else { return 0 }
-        return withUnsafeTemporaryAllocation(of: UInt8.self, capacity: run.pageCount) { states in
-            let result = mincore(UnsafeMutableRawPointer(mutating: source), run.byteCount, states.baseAddress)
-            return result == 0 ? states.count { $0 & 1 == 0 } : 0
-        }
+    /// Whether a run's first page is not in memory.
+    private static func isMissing(_ run: RestoreRun) -> Bool {
+        guard let source = run.source else { return false }
+        var state: UInt8 = 1
+        return mincore(UnsafeMutableRawPointer(mutating: source), pageByteCount, &state) == 0 && state & 1 == 0
     }
 }

@@ -29,8 +29,6 @@ final class RingRestorer {
     private var parts: [Part] = []
     private var usedByteCount = 0
 
-    init() { parts.reserveCapacity(Ring.queueDepth) }
-
     /// Makes the ring at the first question.
     var isAvailable: Bool { (try? ring()) != nil }
 
@@ -51,9 +49,14 @@ final class RingRestorer {
         }
     }
 
-    /// Lets the ring and its pinned buffer go.
-    func close() {
-        if case .open = state { state = .unknown }
+    /// After so many rollbacks without it the ring is let go: it pins its buffer. Making one costs half a millisecond.
+    private static let unusedLimit = 1_000
+    private var unusedCount = 0
+
+    func noteUnused() {
+        guard case .open = state else { return }
+        unusedCount += 1
+        if unusedCount >= RingRestorer.unusedLimit { state = .unknown }
     }
 
     private static let isNoticed = Atomic<Bool>(false)
@@ -68,6 +71,7 @@ final class RingRestorer {
     /// than the queue or the buffer holds goes in several submissions; each is waited for and checked.
     func restore(_ runs: [RestoreRun]) throws(RollbackError) {
         let ring = try ring()
+        unusedCount = 0
         let files = descriptors(runs)
         do throws(MachineError) {
             if !files.isEmpty { try ring.register(files) }

@@ -19,12 +19,11 @@ struct Rollback {
         let new = memory.collect()
         let chosen = choose(memory)
         switch chosen {
-        case .ioUring:
-            // Chosen once in a while, it is not worth the memory it pins.
-            defer { if strategy == .automatic { ring.close() } }
-            try ring.restore(memory.tracked.runs)
+        case .ioUring: try ring.restore(memory.tracked.runs)
         case .replace: break
-        case .copy, .automatic: try CopyRestorer.restore(memory.tracked.runs)
+        case .copy, .automatic:
+            try CopyRestorer.restore(memory.tracked.runs)
+            ring.noteUnused()
         }
         return RollbackReport(strategy: chosen, pages: memory.tracked.pageCount, newPages: new)
     }
@@ -32,7 +31,9 @@ struct Rollback {
     private mutating func choose(_ memory: AddressSpace) -> RollbackStrategy {
         guard strategy == .automatic else { return strategy }
         if idlePages.shouldBeShed(memory) { return .replace }
-        guard memory.tracked.hasFileRuns, residency.isLow(memory.tracked.runs), ring.isAvailable else { return .copy }
+        guard memory.tracked.hasFileRuns, residency.callsForRing(memory.tracked.runs), ring.isAvailable else {
+            return .copy
+        }
         return .ioUring
     }
 

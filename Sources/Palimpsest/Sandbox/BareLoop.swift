@@ -13,6 +13,8 @@ public final class BareLoop {
         sandbox = try Sandbox(guest: guest)
         try sandbox.call(function)
         sandbox.machine.vcpu.stopSynchronizingRegisters()
+        // Such a vCPU is of no use to another sandbox.
+        sandbox.machine.isBroken = true
     }
 
     /// One `KVM_RUN`: resume, `out`, exit. False if the guest did something else.

@@ -33,8 +33,8 @@ extension Sandbox {
     /// differs; any other one, new page tables and a slot change.
     /// - Returns: what was done.
     /// - Throws: `SandboxError.callInProgress`, `hostFunctionRequired`, `mappedFileChanged`: nothing has changed.
-    ///   `mappedFileUnreadable`, `ringUnavailable`, `machine`: the status is `poisoned` or `unrecoverable`, and
-    ///   restoring can be tried again.
+    ///   `mappedFileUnreadable`, `ringUnavailable`, `machine`, `invalidConfiguration` (scratch too small): the status is
+    ///   `poisoned` or `unrecoverable`, and restoring can be tried again.
     ///
     /// Afterwards the status is `ready`, whatever it was: a virtual machine that could not be trusted is replaced.
     @discardableResult
@@ -128,14 +128,8 @@ extension Sandbox {
     private func replace(
         with image: MemoryImage, copying ahead: [GuestVirtualAddress]
     ) throws(SandboxError) {
-        defer { if machine.isBroken { status = .unrecoverable } }
-        do throws(SandboxError) {
-            try machine.replace(with: image, copying: ahead)
-        } catch {
-            if !machine.isBroken, machine.memory.image !== image { throw error }
-            status = .poisoned
-            throw error
-        }
+        status = .unrecoverable
+        try machine.replace(with: image, copying: ahead)
         control.attach(machine.vcpu.state)
     }
 

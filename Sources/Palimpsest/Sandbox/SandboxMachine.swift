@@ -5,8 +5,6 @@ import SystemPackage
 final class SandboxMachine {
     private(set) var memory: AddressSpace
     private(set) var shell: MachineShell
-    /// What is in the shell's slots from `firstLayerSlot` on. Keeps the layers alive: KVM does not.
-    private var layers: [MemoryLayer?] = []
     private var entropy = pal_entropy()
     /// Set when the shell is in no known state: it is thrown away rather than kept.
     var isBroken = false
@@ -19,31 +17,30 @@ final class SandboxMachine {
     /// - Parameter ahead: pages to copy before the first call.
     /// - Throws: `SandboxError.machine`, `invalidConfiguration`, `mappedFileUnreadable`.
     init(_ image: MemoryImage, copying ahead: [GuestVirtualAddress] = []) throws(SandboxError) {
-        memory = try SandboxMachine.makeMemory(image, ahead)
         do throws(MachineError) {
             let failure = pal_entropy_seed(&entropy)
             guard failure == 0 else { throw MachineError("getrandom", Errno(rawValue: -failure)) }
-            shell = try ShellCache.shared.take()
-            try plug()
+            shell = try ShellCache.shared.take(for: image)
         } catch {
             throw .machine(error)
         }
-        writeConstants()
+        memory = try SandboxMachine.makeMemory(image, ahead, shell)
+        start()
     }
 
     deinit {
         guard !isBroken, shell.vcpu.settle() else { return }
         do throws(MachineError) {
-            try unplugAll()
+            try shell.clean()
             ShellCache.shared.give(shell)
         } catch {}  // The shell goes, and everything with it.
     }
 
     private static func makeMemory(
-        _ image: MemoryImage, _ ahead: [GuestVirtualAddress]
+        _ image: MemoryImage, _ ahead: [GuestVirtualAddress], _ shell: MachineShell
     ) throws(SandboxError) -> AddressSpace {
         do {
-            let memory = try AddressSpace(image)
+            let memory = try AddressSpace(image, try shell.prepare(image))
             try memory.copyAhead(ahead)
             return memory
         } catch let error as MachineError {
@@ -58,70 +55,34 @@ final class SandboxMachine {
         }
     }
 
-    // MARK: - Slots
-
-    /// Brings the slots in line with `memory`: layers first, scratch, with the page tables in it, last.
-    private func plug() throws(MachineError) {
-        let wanted = memory.image.layers
-        for (index, layer) in layers.enumerated() {
-            guard let layer, !wanted.contains(where: { $0 === layer }) else { continue }
-            try shell.machine.unplug(slot: GuestLayout.firstLayerSlot + UInt32(index))
-            layers[index] = nil
-        }
-        for layer in wanted where !layers.contains(where: { $0 === layer }) { try plug(layer) }
-        try shell.machine.plug(
-            memory.scratch.segment, at: GuestLayout.scratchPhysical, slot: GuestLayout.scratchSlot, writable: true)
+    private func start() {
         vcpu.setPageTableRoot(memory.root.rawValue)
-    }
-
-    private func plug(_ layer: MemoryLayer) throws(MachineError) {
-        let index = layers.firstIndex { $0 == nil } ?? layers.endIndex
-        try shell.machine.plug(
-            layer.segment, at: layer.place, slot: GuestLayout.firstLayerSlot + UInt32(index), writable: false)
-        if index == layers.endIndex { layers.append(layer) } else { layers[index] = layer }
-    }
-
-    private func unplugAll() throws(MachineError) {
-        try shell.machine.unplug(slot: GuestLayout.scratchSlot)
-        for index in layers.indices where layers[index] != nil {
-            try shell.machine.unplug(slot: GuestLayout.firstLayerSlot + UInt32(index))
-            layers[index] = nil
-        }
-    }
-
-    // MARK: - Other memory
-
-    /// Starts again from `image`: new scratch with the image's page tables, and `ahead` copied. Every translation of
-    /// the old memory is gone with its slot.
-    /// - Throws: `SandboxError`. The machine is as it was if memory could not be had; `isBroken` is set if slots could
-    ///   not be changed.
-    func replace(with image: MemoryImage, copying ahead: [GuestVirtualAddress]) throws(SandboxError) {
-        let new = try SandboxMachine.makeMemory(image, ahead)
-        do throws(MachineError) {
-            if isBroken {
-                // Memory of the broken shell stays until it is gone.
-                let old = (shell, layers, memory)
-                shell = try ShellCache.shared.take()
-                layers = []
-                isBroken = false
-                _ = old
-            } else {
-                try shell.machine.unplug(slot: GuestLayout.scratchSlot)
-            }
-            earlierCopiedPageCount += memory.copiedPageCount
-            memory = new
-            try plug()
-        } catch {
-            isBroken = true
-            throw .machine(error)
-        }
         writeConstants()
+    }
+
+    /// Starts again from `image`: scratch is wiped and gets the image's page tables, and `ahead` is copied.
+    /// - Throws: `SandboxError`; `isBroken` is set, and the next `replace` takes another shell.
+    func replace(with image: MemoryImage, copying ahead: [GuestVirtualAddress]) throws(SandboxError) {
+        let copied = copiedPageCount
+        let wasBroken = isBroken
+        isBroken = true
+        if wasBroken {
+            do throws(MachineError) {
+                shell = try ShellCache.shared.take(for: image)
+            } catch {
+                throw .machine(error)
+            }
+        }
+        memory = try SandboxMachine.makeMemory(image, ahead, shell)
+        earlierCopiedPageCount = copied
+        isBroken = false
+        start()
     }
 
     /// Adds a file's pages to the guest's memory.
     func add(_ mapping: RegionMap.Mapping, _ layer: MemoryLayer) throws(SandboxError) {
         do throws(MachineError) {
-            try plug(layer)
+            try shell.plug(layer)
         } catch {
             throw .machine(error)
         }

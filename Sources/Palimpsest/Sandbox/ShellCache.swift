@@ -1,36 +1,59 @@
 import Synchronization
 
-/// Shells of sandboxes that are gone, for those that come.
+/// Shells of sandboxes that are gone, wiped, for those that come.
 final class ShellCache: Sendable {
     static let shared = ShellCache(limit: 16)
 
-    /// A shell costs the kernel up to 0.8 MiB.
+    /// A shell costs the kernel up to 0.8 MiB, and 1 MiB of scratch.
     let limit: Int
     private let shells = Mutex<[MachineShell]>([])
 
-    init(limit: Int) { self.limit = limit }
+    init(limit: Int) {
+        self.limit = limit
+        MemoryLayer.whenReleased.withLock { $0 = { [weak self] in self?.release($0) } }
+    }
 
-    /// A kept shell, or a new one.
-    func take() throws(MachineError) -> MachineShell {
-        if let kept = shells.withLock({ $0.popLast() }) { return kept }
+    /// The kept shell that has most of an image's layers in place; a new one if none is kept.
+    func take(for image: MemoryImage) throws(MachineError) -> MachineShell {
+        let kept = shells.withLock { shells -> MachineShell? in
+            let best = shells.indices.max { shells[$0].matchCount(image) < shells[$1].matchCount(image) }
+            return best.map { shells.remove(at: $0) }
+        }
+        if let kept { return kept }
         return try MachineShell()
     }
 
-    /// Keeps a shell, which must be clean, if there is room.
+    /// Keeps a shell, which must be clean; the one kept longest makes room.
     func give(_ shell: MachineShell) {
-        shells.withLock { shells in
-            if shells.count < limit { shells.append(shell) }
+        remove { shells in
+            shells.append(shell)
+            return shells.count > limit ? [shells.removeFirst()] : []
         }
     }
 
     var count: Int { shells.withLock { $0.count } }
 
     func removeAll() {
-        // Closed outside the lock: that takes half a millisecond each.
-        let all = shells.withLock { shells in
+        remove { shells in
             defer { shells = [] }
             return shells
         }
-        withExtendedLifetime(all) {}
     }
+
+    /// Nobody needs a layer any more: its memory is not to stay for our sake.
+    private func release(_ segment: SharedMemorySegment) {
+        remove { shells in
+            let gone = shells.filter { $0.contains(segment) }
+            shells.removeAll { $0.contains(segment) }
+            return gone
+        }
+    }
+
+    /// Closes machines outside the lock: that takes half a millisecond each.
+    private func remove(_ choose: (inout [MachineShell]) -> [MachineShell]) {
+        let gone = shells.withLock { shells in UncheckedShells(list: choose(&shells)) }
+        withExtendedLifetime(gone) {}
+    }
+
+    private struct UncheckedShells: Sendable { let list: [MachineShell] }
 }

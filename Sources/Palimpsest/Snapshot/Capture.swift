@@ -28,7 +28,7 @@ struct Capture {
     static func image(of memory: AddressSpace) throws(Failure) -> MemoryImage {
         memory.collect()
         var capture = Capture(base: memory.image)
-        memory.tracked.forEach { capture.add($0, $1) }
+        for page in memory.tracked.contents { capture.add(page.address, page.bytes) }
         return try capture.makeImage()
     }
 
@@ -101,16 +101,29 @@ struct Capture {
 
     private func segment(_ saved: [SavedRun], _ byteCount: Int) throws(Failure) -> SharedMemorySegment {
         do throws(MachineError) {
-            return try SharedMemorySegment.snapshot(byteCount: byteCount) { memory in
-                var next = memory.baseAddress.unsafelyUnwrapped
-                for run in saved {
-                    let count = run.pages.upperBound - run.pages.lowerBound
-                    next.copyMemory(from: run.bytes, byteCount: count)
-                    next += count
+            return try SharedMemorySegment.snapshot(byteCount: byteCount) { writer throws(MachineError) in
+                var offset = 0
+                for run in joined(saved) {
+                    try writer.write(run, at: offset)
+                    offset += run.count
                 }
             }
         } catch {
             throw .machine(error)
         }
+    }
+
+    /// Neighbours in the host as one piece: fewer system calls.
+    private func joined(_ saved: [SavedRun]) -> [UnsafeRawBufferPointer] {
+        var pieces: [UnsafeRawBufferPointer] = []
+        for run in saved {
+            let count = run.pages.upperBound - run.pages.lowerBound
+            if let last = pieces.last, let start = last.baseAddress, start + last.count == run.bytes {
+                pieces[pieces.count - 1] = UnsafeRawBufferPointer(start: start, count: last.count + count)
+            } else {
+                pieces.append(UnsafeRawBufferPointer(start: run.bytes, count: count))
+            }
+        }
+        return pieces
     }
 }

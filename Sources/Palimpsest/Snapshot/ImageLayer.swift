@@ -32,13 +32,13 @@ struct ImageLayer: Sendable {
         }
         self.runs = runs
         self.zeroRuns = zeroRuns
-        segment = try SharedMemorySegment.snapshot(byteCount: max(byteCount, pageByteCount)) { memory in
+        segment = try SharedMemorySegment.snapshot(byteCount: max(byteCount, pageByteCount)) {
+            writer throws(MachineError) in
             for run in runs {
                 for segment in image.segments where segment.filePages == run.pages {
                     let start = run.layerOffset + Int(segment.address - run.pages.lowerBound.rawValue)
                     let source = Int(segment.fileOffset)..<Int(segment.fileOffset + segment.fileByteCount)
-                    UnsafeMutableRawBufferPointer(rebasing: memory[start..<start + source.count])
-                        .copyBytes(from: image.bytes[source])
+                    try image.withBytes(source) { bytes throws(MachineError) in try writer.write(bytes, at: start) }
                 }
             }
         }
