@@ -8,6 +8,7 @@ enum Guests {
     static let behaved = load("behaved")
     static let hostile = load("hostile")
     static let swift = load("swift")
+    static let fuzz = load("fuzz")
 
     private static func load(_ name: String) -> [UInt8] {
         guard let url = Bundle.module.url(forResource: name, withExtension: "elf"),
