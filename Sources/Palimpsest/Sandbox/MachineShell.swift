@@ -36,18 +36,20 @@ final class MachineShell: @unchecked Sendable {
     /// - Throws: `MachineError`; the shell is of no use then.
     func prepare(_ image: MemoryImage) throws(MachineError) -> ScratchMemory {
         try clean()
-        for index in layers.indices where !(layers[index].map { isWanted($0.segment, image) } ?? true) {
-            try machine.unplug(slot: GuestLayout.firstLayerSlot + UInt32(index))
-            layers[index] = nil
-        }
+        try unplugLayers { segment in !image.layers.contains { $0.segment === segment } }
         for layer in image.layers where !layers.contains(where: { $0?.segment === layer.segment }) { try plug(layer) }
         isScratchClean = false
         if let scratch, scratch.layout == image.layout { return scratch }
         return try plugScratch(image.layout)
     }
 
-    private func isWanted(_ segment: SharedMemorySegment, _ image: MemoryImage) -> Bool {
-        image.layers.contains { $0.segment === segment }
+    /// Empties the slots of layers and files that `isUnwanted`.
+    func unplugLayers(_ isUnwanted: (SharedMemorySegment) -> Bool) throws(MachineError) {
+        for index in layers.indices {
+            guard let layer = layers[index], isUnwanted(layer.segment) else { continue }
+            try machine.unplug(slot: GuestLayout.firstLayerSlot + UInt32(index))
+            layers[index] = nil
+        }
     }
 
     private func plugScratch(_ layout: ScratchLayout) throws(MachineError) -> ScratchMemory {

@@ -42,18 +42,21 @@ final class ShellCache: Sendable {
 
     /// Nobody needs a layer any more: its memory is not to stay for our sake.
     private func release(_ segment: SharedMemorySegment) {
-        remove { shells in
-            let gone = shells.filter { $0.contains(segment) }
-            shells.removeAll { $0.contains(segment) }
-            return gone
+        let holders = remove { shells in
+            defer { shells.removeAll { $0.contains(segment) } }
+            return shells.filter { $0.contains(segment) }
+        }
+        for shell in holders {
+            do throws(MachineError) {
+                try shell.unplugLayers { $0 === segment }
+                give(shell)
+            } catch {}  // The shell goes, and its memory with it.
         }
     }
 
-    /// Closes machines outside the lock: that takes half a millisecond each.
-    private func remove(_ choose: (inout [MachineShell]) -> [MachineShell]) {
-        let gone = shells.withLock { shells in UncheckedShells(list: choose(&shells)) }
-        withExtendedLifetime(gone) {}
+    /// Takes shells out. Whatever is to be done with them is done outside the lock: closing one takes half a millisecond.
+    @discardableResult
+    private func remove(_ choose: (inout [MachineShell]) -> [MachineShell]) -> [MachineShell] {
+        shells.withLock { shells in choose(&shells) }
     }
-
-    private struct UncheckedShells: Sendable { let list: [MachineShell] }
 }
