@@ -1,8 +1,8 @@
 /// Taking a snapshot: the pages written since the sandbox got its image become a layer, everything else is shared.
 ///
-///     base:       | image | A | B |
-///     snapshot:   | image | A | B | written |           a layer more
-///     flattened:  | image | A, B and written |          when there would be too many
+///     base:       | image | A | B | c | d |
+///     snapshot:   | image | A | B | c | d | written |         a layer more
+///     flattened:  | image | A | B | c, d and written |        when there would be too many
 ///
 /// Reads the sandbox's memory and changes nothing of it.
 struct Capture {
@@ -52,25 +52,42 @@ struct Capture {
     private func makeImage() throws(Failure) -> MemoryImage {
         if changed.isEmpty { return base }
         let kept = base.pages.replacing(changed, with: [])
-        let layers = base.snapshotLayers
-        guard !saved.isEmpty else { return base.with(layers: base.layers, pages: kept) }
-        guard layers.count >= Capture.maximumLayerCount, let first = layers.first else {
-            return try makeImage(saved, on: layers, kept)
-        }
-        let (below, above) = split(kept, at: first)
+        // A layer that no page is read from any more is left behind; the ELF's stays.
+        let layers = base.snapshotLayers.enumerated().filter { index, layer in
+            index == 0 || kept.runs.contains { $0.layer === layer }
+        }.map(\.element)
+        guard !saved.isEmpty else { return base.with(layers: layers + base.files, pages: kept) }
+        guard layers.count >= Capture.maximumLayerCount else { return try makeImage(saved, on: layers, kept) }
+        let merged = layersToMerge(layers)
+        let (below, above) = split(kept, merged)
         let all = (saved + above).sorted { $0.pages.lowerBound < $1.pages.lowerBound }
-        return try makeImage(all, on: [first], PageMap(below))
+        return try makeImage(all, on: layers.dropLast(merged.count), PageMap(below))
+    }
+
+    /// The newest layers, as far down as each is no more than twice as large as all above it together: a large layer
+    /// is not copied again for the sake of a few pages, and no page is copied more often than about the logarithm
+    /// of how many there are. The first layer, the ELF's, stays: every snapshot of the guest shares it.
+    private func layersToMerge(_ layers: [MemoryLayer]) -> ArraySlice<MemoryLayer> {
+        var byteCount = saved.reduce(0) { $0 + ($1.pages.upperBound - $1.pages.lowerBound) }
+        var start = layers.endIndex
+        while start > 1, start == layers.endIndex || layers[start - 1].byteCount <= 2 * byteCount {
+            start -= 1
+            byteCount += layers[start].byteCount
+        }
+        return layers[start...]
     }
 
     /// Runs that stay where they are, and runs of the layers that are to be merged.
-    private func split(_ pages: PageMap, at first: MemoryLayer) -> ([PageMap.Run], [SavedRun]) {
+    private func split(
+        _ pages: PageMap, _ merged: ArraySlice<MemoryLayer>
+    ) -> ([PageMap.Run], [SavedRun]) {
         var below: [PageMap.Run] = []
         var above: [SavedRun] = []
         for run in pages.runs {
-            if run.layer === first || run.layer.file != nil {
-                below.append(run)
-            } else {
+            if merged.contains(where: { $0 === run.layer }) {
                 above.append(SavedRun(pages: run.pages, bytes: run.layer.bytes(at: run.offset)))
+            } else {
+                below.append(run)
             }
         }
         return (below, above)
