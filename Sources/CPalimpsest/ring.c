@@ -21,21 +21,15 @@ int pal_ring_probe(struct pal_ring_operations *operations) {
 
 struct pal_ring {
     struct io_uring ring;
-    bool has_files;
+    bool has_files, has_buffers;
 };
 
-int pal_ring_create(struct pal_ring **result, unsigned entries, void *buffer, size_t count) {
+int pal_ring_create(struct pal_ring **result, unsigned entries) {
     struct pal_ring *new = calloc(1, sizeof *new);
     if (!new) return -ENOMEM;
     int failure = io_uring_queue_init(entries, &new->ring, 0);
     if (failure < 0) {
         free(new);
-        return failure;
-    }
-    struct iovec registered = {buffer, count};
-    failure = io_uring_register_buffers(&new->ring, &registered, 1);
-    if (failure < 0) {
-        pal_ring_destroy(new);
         return failure;
     }
     *result = new;
@@ -49,38 +43,67 @@ void pal_ring_destroy(struct pal_ring *ring) {
 
 int pal_ring_register_files(struct pal_ring *ring, const int *descriptors, unsigned count) {
     if (ring->has_files) io_uring_unregister_files(&ring->ring);
-    ring->has_files = false;
     int failure = io_uring_register_files(&ring->ring, descriptors, count);
-    if (failure < 0) return failure;
-    ring->has_files = true;
-    return 0;
+    ring->has_files = failure == 0;
+    return failure;
 }
 
-bool pal_ring_prepare_read(struct pal_ring *ring, unsigned file, void *destination, unsigned count, uint64_t offset,
-                           uint64_t tag) {
+int pal_ring_register_buffers(struct pal_ring *ring, const struct iovec *buffers, unsigned count) {
+    if (ring->has_buffers) io_uring_unregister_buffers(&ring->ring);
+    int failure = count > 0 ? io_uring_register_buffers(&ring->ring, buffers, count) : 0;
+    ring->has_buffers = count > 0 && failure == 0;
+    return failure;
+}
+
+bool pal_ring_prepare_read(struct pal_ring *ring, int file, int buffer, void *destination, unsigned count,
+                           uint64_t offset) {
     struct io_uring_sqe *request = io_uring_get_sqe(&ring->ring);
     if (!request) return false;
-    io_uring_prep_read_fixed(request, (int)file, destination, count, offset, 0);
-    io_uring_sqe_set_flags(request, IOSQE_FIXED_FILE);
-    io_uring_sqe_set_data64(request, tag);
-    return true;
-}
-
-int pal_ring_submit_and_wait(struct pal_ring *ring, unsigned count) {
-    for (;;) {
-        int submitted = io_uring_submit_and_wait(&ring->ring, count);
-        // Interrupted while waiting: what was prepared is submitted already, waiting starts again.
-        if (submitted == -EINTR) continue;
-        if (submitted < 0) return submitted;
-        if (io_uring_sq_ready(&ring->ring) == 0 && io_uring_cq_ready(&ring->ring) >= count) return 0;
+    if (buffer >= 0) {
+        io_uring_prep_read_fixed(request, file, destination, count, offset, buffer);
+    } else {
+        io_uring_prep_read(request, file, destination, count, offset);
     }
+    io_uring_sqe_set_flags(request, IOSQE_FIXED_FILE);
+    io_uring_sqe_set_data64(request, count);
+    return true;
 }
 
-bool pal_ring_next_completion(struct pal_ring *ring, uint64_t *tag, int *result) {
-    struct io_uring_cqe *completion;
-    if (io_uring_peek_cqe(&ring->ring, &completion) < 0) return false;
-    *tag = io_uring_cqe_get_data64(completion);
-    *result = completion->res;
-    io_uring_cqe_seen(&ring->ring, completion);
-    return true;
+/// Submits `count` requests. As a rule one system call does it and waits for them as well; a signal may interrupt it.
+static unsigned submit(struct pal_ring *ring, unsigned count, int *failure) {
+    unsigned submitted = 0;
+    while (submitted < count) {
+        int result = io_uring_submit_and_wait(&ring->ring, count);
+        if (result == -EINTR) continue;
+        if (result <= 0) {
+            *failure = result < 0 ? result : -EIO;
+            break;
+        }
+        submitted += (unsigned)result;
+    }
+    return submitted;
+}
+
+struct pal_ring_outcome pal_ring_run(struct pal_ring *ring, unsigned count) {
+    struct pal_ring_outcome outcome = {0};
+    unsigned submitted = submit(ring, count, &outcome.failure);
+    // Requests that are under way write to their destinations: they are waited for even if others failed.
+    for (unsigned done = 0; done < submitted; done++) {
+        struct io_uring_cqe *completion;
+        int result;
+        while ((result = io_uring_wait_cqe(&ring->ring, &completion)) == -EINTR) {}
+        if (result < 0) {
+            outcome.failure = result;
+            break;
+        }
+        unsigned expected = (unsigned)io_uring_cqe_get_data64(completion);
+        if (completion->res < 0 || (unsigned)completion->res != expected) {
+            if (outcome.failed_count++ == 0) {
+                outcome.result = completion->res;
+                outcome.expected = expected;
+            }
+        }
+        io_uring_cqe_seen(&ring->ring, completion);
+    }
+    return outcome;
 }

@@ -2,16 +2,21 @@
 #ifndef PALIMPSEST_PAGES_H
 #define PALIMPSEST_PAGES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-/// Whether a leaf table has an entry with the dirty bit (6) and without our "listed" bit (10): not 0 then.
-/// No branch in the loop, so that it becomes vector code.
-static inline uint64_t pal_unlisted_dirty(const uint64_t *_Nonnull entries) {
-    uint64_t found = 0;
-    for (int index = 0; index < 512; index++) found |= entries[index] & ~(entries[index] >> 4);
-    return found & 1 << 6;
-}
+/// Whether a leaf table has an entry with the dirty bit (6) and without our "listed" bit (10).
+bool pal_has_unlisted_dirty(const uint64_t *_Nonnull entries);
+
+/// Copies whole pages past the caches, and brings the page at `next` nearer meanwhile: for batches larger than a cache,
+/// which would only push out what is in it. Both sides are page-aligned.
+void pal_copy_streaming(void *_Nonnull destination, const void *_Nonnull source, size_t count,
+                        const void *_Nonnull next);
+/// Zero-fills whole pages past the caches.
+void pal_zero_streaming(void *_Nonnull destination, size_t count);
+/// To be called after the last of such copies: makes them visible in order to whoever sees what is written next.
+void pal_end_streaming(void);
 
 /// Installs the SIGBUS handler that `pal_copy_guarded` needs, once a process; minus errno on failure. A SIGBUS that is
 /// not ours goes to whoever handled it before.

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/uio.h>
 
 struct pal_ring_operations {
     bool read_fixed, write_fixed, fsync;
@@ -16,21 +17,34 @@ int pal_ring_probe(struct pal_ring_operations *_Nonnull operations);
 
 struct pal_ring;
 
-/// A ring of `entries` requests with one registered buffer; minus errno on failure. The buffer must outlive the ring.
-int pal_ring_create(struct pal_ring *_Nullable *_Nonnull ring, unsigned entries, void *_Nonnull buffer, size_t count);
+/// A ring for `entries` requests at a time; minus errno on failure.
+int pal_ring_create(struct pal_ring *_Nullable *_Nonnull ring, unsigned entries);
 void pal_ring_destroy(struct pal_ring *_Nonnull ring);
 
 /// Registers these files in place of those registered before; minus errno on failure.
 int pal_ring_register_files(struct pal_ring *_Nonnull ring, const int *_Nonnull descriptors, unsigned count);
 
-/// Prepares a READ_FIXED of registered file `file` into the registered buffer; false if the queue is full.
-bool pal_ring_prepare_read(struct pal_ring *_Nonnull ring, unsigned file, void *_Nonnull destination, unsigned count,
-                           uint64_t offset, uint64_t tag);
+/// Registers these buffers in place of those registered before, none if `count` is 0; minus errno on failure, with
+/// none registered.
+int pal_ring_register_buffers(struct pal_ring *_Nonnull ring, const struct iovec *_Nullable buffers, unsigned count);
 
-/// Submits what is prepared and waits for `count` completions; minus errno on failure.
-int pal_ring_submit_and_wait(struct pal_ring *_Nonnull ring, unsigned count);
+/// Prepares a read from registered file `file`, into registered buffer `buffer` or, if that is negative, anywhere. Its
+/// completion must bring `count` bytes. False if the queue is full.
+bool pal_ring_prepare_read(struct pal_ring *_Nonnull ring, int file, int buffer, void *_Nonnull destination,
+                           unsigned count, uint64_t offset);
 
-/// Takes the next completion; false if there is none.
-bool pal_ring_next_completion(struct pal_ring *_Nonnull ring, uint64_t *_Nonnull tag, int *_Nonnull result);
+/// What became of a batch.
+struct pal_ring_outcome {
+    /// Minus errno if the requests could not all be submitted.
+    int failure;
+    /// Requests that did not bring what they had to; result and expectation of the first of them.
+    unsigned failed_count;
+    int result;
+    unsigned expected;
+};
+
+/// Submits everything prepared, `count` requests, with one system call, waits for all of it and checks every
+/// completion. Whatever the outcome, no request is under way afterwards.
+struct pal_ring_outcome pal_ring_run(struct pal_ring *_Nonnull ring, unsigned count);
 
 #endif

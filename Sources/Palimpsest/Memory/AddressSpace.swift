@@ -71,9 +71,23 @@ final class AddressSpace {
         trackedMailboxByteCount = end
     }
 
-    /// Puts pages the guest has newly written on the list.
+    /// Puts pages the guest has newly written on the list, and returns them.
     @discardableResult
-    func collect() -> Int { tracked.collect(tables, scratch, image) }
+    func collect() -> [GuestVirtualAddress] { tracked.collect(tables, scratch, image) }
+
+    /// The list was made under another image: which of its pages calls write under this one has yet to be seen.
+    private var isListInherited = false
+
+    /// Remembers with the image what calls have written since the last rollback: `new`, and of a list that was there
+    /// before the image was, every page that is not as the image has it.
+    func learnWriteSet(_ new: [GuestVirtualAddress]) {
+        if isListInherited {
+            isListInherited = false
+            image.writeSet.formUnion(tracked.changed(from: image))
+        } else if !new.isEmpty {
+            image.writeSet.formUnion(new)
+        }
+    }
 
     // MARK: - Images
 
@@ -81,6 +95,7 @@ final class AddressSpace {
     /// The tables stay; the next rollback brings the image's bytes.
     func adopt(_ image: MemoryImage) {
         self.image = image
+        isListInherited = true
         tracked.rebuild(image)
     }
 

@@ -34,6 +34,4 @@ struct RestoreRun {
         joined.byteCount += next.byteCount
         return joined
     }
-
-    var pageCount: Int { byteCount / pageByteCount }
 }

@@ -1,4 +1,5 @@
 import CPalimpsest
+import Synchronization
 
 /// The pages a rollback brings back: those written since the sandbox was attached to its image.
 ///
@@ -20,25 +21,30 @@ final class TrackedPages {
     private(set) var runs: [RestoreRun] = []
     /// Whether any run's source is a file.
     private(set) var hasFileRuns = false
+    /// Tells this list, in this process, from every other one and from what it was before it last changed.
+    private(set) var version: UInt64 = 0
+    private static let versions = Atomic<UInt64>(1)
 
     var pageCount: Int { pages.count }
     var addresses: [GuestVirtualAddress] { pages.map(\.address) }
 
-    func contains(_ address: GuestVirtualAddress) -> Bool { pages.contains { $0.address == address } }
-
     /// Puts newly dirty pages on the list. The scan is the hot path; finding some is not.
-    /// - Returns: how many pages are new.
-    func collect(_ tables: PageTables, _ scratch: ScratchMemory, _ image: MemoryImage) -> Int {
-        let before = pages.count
-        for table in tables.trackedTables where pal_unlisted_dirty(table.entries) != 0 {
+    /// - Returns: the new pages.
+    func collect(
+        _ tables: PageTables, _ scratch: ScratchMemory, _ image: MemoryImage
+    ) -> [GuestVirtualAddress] {
+        var new: [GuestVirtualAddress] = []
+        for table in tables.trackedTables where pal_has_unlisted_dirty(table.entries) {
             for index in 0..<PageTables.entriesPerTable {
                 let entry = PageTableEntry(rawValue: table.entries[index])
                 guard entry.isDirty, entry.isWritable, !entry.isListed else { continue }
-                list(table.start + index * pageByteCount, table.entries + index, scratch)
+                let address = table.start + index * pageByteCount
+                list(address, table.entries + index, scratch)
+                new.append(address)
             }
         }
-        if pages.count > before { rebuild(image) }
-        return pages.count - before
+        if !new.isEmpty { rebuild(image) }
+        return new
     }
 
     /// Puts pages on the list that the host wrote, or may have: no dirty bit says so.
@@ -64,6 +70,7 @@ final class TrackedPages {
 
     /// Works out again where each page's content comes from: the list has grown, or the image is another.
     func rebuild(_ image: MemoryImage) {
+        version = TrackedPages.versions.wrappingAdd(1, ordering: .relaxed).newValue
         pages.sort { $0.address < $1.address }
         runs.removeAll(keepingCapacity: true)
         for page in pages {
@@ -77,17 +84,26 @@ final class TrackedPages {
         hasFileRuns = runs.contains(where: \.isFile)
     }
 
-    // MARK: - Pages that have gone idle
+    // MARK: - Comparing
 
-    /// Compares every page with what a rollback would put there.
+    /// The listed pages that do not hold what the image says.
+    func changed(from image: MemoryImage) -> [GuestVirtualAddress] {
+        pages.filter { isChanged($0, from: image) }.map(\.address)
+    }
+
+    /// A file's page counts as changed: its pristine bytes may be gone, or not be in memory.
+    private func isChanged(_ page: Page, from image: MemoryImage) -> Bool {
+        let content = image.pages.content(of: page.address)
+        if case .layer(let layer, _) = content, layer.file != nil { return true }
+        return !PageComparison.isEqual(page.frame, content)
+    }
+
+    /// Looks which pages have been written since the last rollback, and which have not.
     /// - Returns: how many pages have been clean for `rounds` looks or more.
     func inspect(_ image: MemoryImage, rounds: Int) -> Int {
         var idle = 0
         for index in pages.indices {
-            let content = image.pages.content(of: pages[index].address)
-            if case .layer(let layer, _) = content, layer.file != nil { continue }
-            let isClean = PageComparison.isEqual(pages[index].frame, content)
-            pages[index].idleCount = isClean ? pages[index].idleCount + 1 : 0
+            pages[index].idleCount = isChanged(pages[index], from: image) ? 0 : pages[index].idleCount + 1
             if pages[index].idleCount >= rounds { idle += 1 }
         }
         return idle

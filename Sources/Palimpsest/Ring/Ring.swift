@@ -1,84 +1,83 @@
 import CPalimpsest
+import Glibc
 import SystemPackage
 
-/// An io_uring with a registered buffer, for reading from registered files.
+/// An io_uring for reading from registered files: many reads, one system call.
 ///
 /// Not thread-safe: one owner, one thread at a time.
 final class Ring {
-    /// A read that did not bring what it was to bring: short, or failed.
-    struct Failure: Error {
-        /// Minus errno, or how many bytes came.
-        let result: CInt
-        let expectedByteCount: Int
+    enum Failure: Error {
+        /// A read failed: an errno.
+        case failed(Errno)
+        /// A read brought fewer bytes than it was to bring.
+        case short(byteCount: Int, expected: Int)
+        /// Not all reads could be submitted. The ring is of no use any more.
+        case notSubmitted(MachineError)
     }
 
-    static let queueDepth = 256
+    /// Most requests a ring can take at once: the kernel's `IORING_MAX_ENTRIES`.
+    static let maximumEntryCount = 32_768
+    /// Most buffers a ring can have registered: the kernel's `IORING_MAX_REG_BUFFERS`.
+    static let maximumBufferCount = 16_384
 
-    /// Where reads go.
-    let buffer: UnsafeMutableRawBufferPointer
-    private let ring: OpaquePointer
-    private var registered: [CInt] = []
+    /// Requests that can be submitted at once.
+    let entryCount: Int
     private(set) var preparedCount = 0
-    /// By tag: how many bytes each prepared read must bring.
-    private var expected = [Int](repeating: 0, count: Ring.queueDepth)
+    private let ring: OpaquePointer
+    private var files: [CInt] = []
 
-    /// - Throws: `MachineError` if this process may not have a ring (ENOSYS, EPERM) or not lock the buffer (ENOMEM).
-    init(bufferByteCount: Int) throws(MachineError) {
-        buffer = try SystemMemory.anonymous(byteCount: bufferByteCount)
+    /// - Parameter entryCount: a power of two, at most `maximumEntryCount`.
+    /// - Throws: `MachineError` if this process may not have a ring (ENOSYS, EPERM) or there is no memory for one.
+    init(entryCount: Int) throws(MachineError) {
         var ring: OpaquePointer?
-        let result = pal_ring_create(
-            &ring, UInt32(Ring.queueDepth), buffer.baseAddress.unsafelyUnwrapped, bufferByteCount)
-        guard result == 0, let ring else {
-            SystemMemory.unmap(buffer)
-            throw MachineError("io_uring_setup", Errno(rawValue: -result))
-        }
+        let result = pal_ring_create(&ring, UInt32(entryCount))
+        guard result == 0, let ring else { throw MachineError("io_uring_setup", Errno(rawValue: -result)) }
         self.ring = ring
+        self.entryCount = entryCount
     }
 
-    deinit {
-        pal_ring_destroy(ring)
-        SystemMemory.unmap(buffer)
-    }
+    deinit { pal_ring_destroy(ring) }
 
-    var isFull: Bool { preparedCount == Ring.queueDepth }
+    var isFull: Bool { preparedCount == entryCount }
 
-    /// The index of a file, registering it first if it is new.
-    func register(_ files: [CInt]) throws(MachineError) {
-        guard files != registered else { return }
-        registered = []
-        let result = pal_ring_register_files(ring, files, UInt32(files.count))
+    /// Registers files; reads name them by index. Nothing happens if they are registered already.
+    func register(files new: [CInt]) throws(MachineError) {
+        guard new != files else { return }
+        files = []
+        let result = pal_ring_register_files(ring, new, UInt32(new.count))
         guard result == 0 else { throw MachineError("io_uring_register", Errno(rawValue: -result)) }
-        registered = files
+        files = new
     }
 
-    /// Prepares a read of exactly `byteCount` bytes of the registered file at `index` into the buffer.
-    func prepareRead(file index: Int, offset: Int, byteCount: Int, to bufferOffset: Int) {
-        precondition(!isFull && bufferOffset + byteCount <= buffer.count)
-        let target = buffer.baseAddress.unsafelyUnwrapped + bufferOffset
-        guard
+    /// Registers memory: the kernel pins it once, not once a read. In place of what was registered before.
+    /// - Throws: `MachineError`: above all, more than this process may lock (`RLIMIT_MEMLOCK`). None is registered then.
+    func register(buffers: [iovec]) throws(MachineError) {
+        let result = pal_ring_register_buffers(ring, buffers, UInt32(buffers.count))
+        guard result == 0 else { throw MachineError("io_uring_register", Errno(rawValue: -result)) }
+    }
+
+    /// Prepares a read of exactly as many bytes as `destination` has, from the registered file at `file`.
+    /// - Parameter buffer: the registered buffer that `destination` lies in, if it does.
+    func prepareRead(file: Int, offset: Int, into destination: UnsafeMutableRawBufferPointer, buffer: Int?) {
+        guard let base = destination.baseAddress,
             pal_ring_prepare_read(
-                ring, UInt32(index), target, UInt32(byteCount), UInt64(offset), UInt64(preparedCount))
-        else { preconditionFailure("the queue has room for \(Ring.queueDepth) requests") }
-        expected[preparedCount] = byteCount
+                ring, CInt(file), CInt(buffer ?? -1), base, UInt32(destination.count), UInt64(offset))
+        else { preconditionFailure("a read of \(destination.count) bytes, \(preparedCount) of \(entryCount) prepared") }
         preparedCount += 1
     }
 
-    /// Submits everything prepared at once and waits for all of it.
-    /// - Throws: `Failure` for the first read that did not bring all its bytes. No read is under way afterwards.
-    func submitAndWait() throws(Failure) {
-        defer { preparedCount = 0 }
-        let result = pal_ring_submit_and_wait(ring, UInt32(preparedCount))
-        guard result == 0 else { throw Failure(result: result, expectedByteCount: 0) }
-        var failure: Failure?
-        var tag: UInt64 = 0
-        var count: CInt = 0
-        for _ in 0..<preparedCount {
-            guard pal_ring_next_completion(ring, &tag, &count) else {
-                throw Failure(result: -Errno.ioError.rawValue, expectedByteCount: 0)
-            }
-            let wanted = expected[Int(tag)]
-            if Int(count) != wanted, failure == nil { failure = Failure(result: count, expectedByteCount: wanted) }
+    /// Submits everything prepared at once and waits for all of it. No read is under way afterwards.
+    func run() throws(Failure) {
+        guard preparedCount > 0 else { return }
+        let outcome = pal_ring_run(ring, UInt32(preparedCount))
+        preparedCount = 0
+        guard outcome.failure == 0 else {
+            throw .notSubmitted(MachineError("io_uring_enter", Errno(rawValue: -outcome.failure)))
         }
-        if let failure { throw failure }
+        guard outcome.failed_count == 0 else {
+            throw outcome.result < 0
+                ? .failed(Errno(rawValue: -outcome.result))
+                : .short(byteCount: Int(outcome.result), expected: Int(outcome.expected))
+        }
     }
 }

@@ -8,8 +8,8 @@ struct ResidencyCheck {
     private static let interval: UInt64 = 1_000_000
     /// Runs that are asked about.
     private static let sampleCount = 8
-    /// Beyond it the kernel's read-ahead for page faults beats the ring's reads: see docs/benchmarks.md.
-    private static let maximumPageCount = 256
+    /// Beyond it the kernel's read-ahead for page faults beats so many small reads: see docs/benchmarks.md.
+    private static let maximumRequestCount = 512
 
     private var nextCheck: UInt64 = 0
 
@@ -17,13 +17,13 @@ struct ResidencyCheck {
         let now = pal_monotonic_nanoseconds()
         guard now >= nextCheck else { return false }
         nextCheck = now + ResidencyCheck.interval
-        var pageCount = 0
+        var requestCount = 0
         var runCount = 0
         for run in runs where run.isFile {
-            pageCount += run.pageCount
+            requestCount += RingRestorer.requestCount(run)
             runCount += 1
         }
-        guard pageCount <= ResidencyCheck.maximumPageCount else { return false }
+        guard requestCount <= ResidencyCheck.maximumRequestCount else { return false }
         let step = max(1, runCount / ResidencyCheck.sampleCount)
         var index = 0
         for run in runs where run.isFile {

@@ -1,4 +1,5 @@
 import CPalimpsest
+import Glibc
 import Logging
 import Synchronization
 import SystemPackage
@@ -6,12 +7,17 @@ import SystemPackage
 /// Reads pages from the layers' descriptors through io_uring: a deep queue where the bytes are on a disk, instead of
 /// one page fault after the other.
 ///
-/// Reads go to a small registered buffer and are copied from there. Registering scratch itself would pin all of it,
-/// and it is sparse: a sandbox of a few pages would become one of its full size. The copy costs 0.1 us of a page's
-/// microseconds.
+/// All runs of a rollback go in one submission, whatever their number, straight to where they belong: the ring grows
+/// with the batch. What it costs, and what was tried, is in docs/benchmarks.md.
 final class RingRestorer {
-    /// 1 MiB: 256 pages a submission.
-    static let bufferByteCount = Ring.queueDepth * pageByteCount
+    /// Longer runs are read in pieces of 128 KiB: from a disk, a single long read goes from one read-ahead window to
+    /// the next and takes twice the time.
+    static let maximumReadByteCount = 128 << 10
+    private static let minimumEntryCount = 256
+    /// More destinations than this are not registered: each costs 0.6 us, and as much to let go.
+    private static let maximumBufferCount = 1024
+    /// After so many rollbacks without it the ring is let go. Making one costs 0.1 ms.
+    private static let unusedLimit = 1_000
 
     private enum State {
         case unknown
@@ -19,26 +25,25 @@ final class RingRestorer {
         case closed(MachineError)
     }
 
-    private struct Part {
-        let destination: UnsafeMutableRawPointer
-        let bufferOffset: Int
-        let byteCount: Int
-    }
-
     private var state = State.unknown
-    private var parts: [Part] = []
-    private var usedByteCount = 0
+    private var unusedCount = 0
+    /// The list whose destinations are registered, and the one that was restored last.
+    private var registeredVersion: UInt64?
+    private var lastVersion: UInt64?
 
-    /// Makes the ring at the first question.
-    var isAvailable: Bool { (try? ring()) != nil }
+    /// Whether this process can have a ring; makes one at the first question.
+    var isAvailable: Bool { (try? ring(for: 1)) != nil }
 
-    private func ring() throws(RollbackError) -> Ring {
+    private func ring(for requestCount: Int) throws(RollbackError) -> Ring {
         switch state {
-        case .open(let ring): return ring
+        case .open(let ring) where ring.entryCount >= min(requestCount, Ring.maximumEntryCount): return ring
         case .closed(let error): throw .ringUnavailable(error)
-        case .unknown:
+        case .open, .unknown:
+            let wanted = max(requestCount, RingRestorer.minimumEntryCount)
+            let entryCount = min(Ring.maximumEntryCount, 1 << (Int.bitWidth - (wanted - 1).leadingZeroBitCount))
+            close()
             do throws(MachineError) {
-                let ring = try Ring(bufferByteCount: RingRestorer.bufferByteCount)
+                let ring = try Ring(entryCount: entryCount)
                 state = .open(ring)
                 return ring
             } catch {
@@ -49,16 +54,6 @@ final class RingRestorer {
         }
     }
 
-    /// After so many rollbacks without it the ring is let go: it pins its buffer. Making one costs half a millisecond.
-    private static let unusedLimit = 1_000
-    private var unusedCount = 0
-
-    func noteUnused() {
-        guard case .open = state else { return }
-        unusedCount += 1
-        if unusedCount >= RingRestorer.unusedLimit { state = .unknown }
-    }
-
     private static let isNoticed = Atomic<Bool>(false)
 
     /// Said once a process.
@@ -67,71 +62,95 @@ final class RingRestorer {
         Logger(label: "palimpsest").notice("io_uring is not available, rollbacks copy instead: \(error)")
     }
 
-    /// Zero pages are filled; all others are read, a run of neighbours as one request as far as the buffer goes. More
-    /// than the queue or the buffer holds goes in several submissions; each is waited for and checked.
-    func restore(_ runs: [RestoreRun]) throws(RollbackError) {
-        let ring = try ring()
+    private func close() {
+        state = .unknown
+        registeredVersion = nil
         unusedCount = 0
-        let files = descriptors(runs)
+    }
+
+    /// To be called after every rollback without the ring.
+    func noteUnused() {
+        guard case .open = state else { return }
+        unusedCount += 1
+        if unusedCount >= RingRestorer.unusedLimit { close() }
+    }
+
+    /// Lets go of scratch memory that is about to be given back.
+    func releaseBuffers() {
+        guard registeredVersion != nil, case .open(let ring) = state else { return }
+        registeredVersion = nil
+        try? ring.register(buffers: [])
+    }
+
+    /// Restores every page of the list: zero pages are filled, all others read.
+    func restore(_ tracked: TrackedPages) throws(RollbackError) {
+        let ring = try ring(for: tracked.runs.reduce(0) { $0 + RingRestorer.requestCount($1) })
+        unusedCount = 0
+        let files = descriptors(tracked.runs)
         do throws(MachineError) {
-            if !files.isEmpty { try ring.register(files) }
+            if !files.isEmpty { try ring.register(files: files) }
         } catch {
             throw .ringUnavailable(error)
         }
-        for run in runs {
-            guard run.source != nil, let file = files.firstIndex(of: run.descriptor) else {
+        registerDestinations(of: tracked, ring)
+        let isRegistered = registeredVersion == tracked.version
+        for (index, run) in tracked.runs.enumerated() {
+            guard let file = files.firstIndex(of: run.descriptor) else {
                 run.destination.initializeMemory(as: UInt8.self, repeating: 0, count: run.byteCount)
                 continue
             }
-            try read(run, file, ring)
+            try read(run, file, isRegistered ? index : nil, ring)
         }
-        try flush(ring)
+        try submit(ring)
     }
 
-    private func read(_ run: RestoreRun, _ file: Int, _ ring: Ring) throws(RollbackError) {
-        var done = 0
-        while done < run.byteCount {
-            if ring.isFull || usedByteCount == ring.buffer.count { try flush(ring) }
-            let count = min(run.byteCount - done, ring.buffer.count - usedByteCount)
-            // The last page of a file ends with the file; the rest of it is zero.
-            let readable = min(count, max(0, run.readableByteCount - done))
-            if readable > 0 {
-                ring.prepareRead(
-                    file: file, offset: run.offset + done, byteCount: readable, to: usedByteCount)
-            }
-            if readable < count {
-                let rest = ring.buffer[usedByteCount + readable..<usedByteCount + count]
-                UnsafeMutableRawBufferPointer(rebasing: rest).initializeMemory(as: UInt8.self, repeating: 0)
-            }
-            parts.append(
-                Part(destination: run.destination + done, bufferOffset: usedByteCount, byteCount: count))
-            usedByteCount += count
-            done += count
-        }
-    }
-
-    private func flush(_ ring: Ring) throws(RollbackError) {
-        defer {
-            parts.removeAll(keepingCapacity: true)
-            usedByteCount = 0
-        }
-        do throws(Ring.Failure) {
-            if ring.preparedCount > 0 { try ring.submitAndWait() }
-        } catch {
-            throw .fileUnreadable(
-                reason: error.result < 0
-                    ? "\(Errno(rawValue: -error.result))"
-                    : "read \(error.result) bytes where \(error.expectedByteCount) were expected")
-        }
-        for part in parts {
-            part.destination.copyMemory(
-                from: ring.buffer.baseAddress.unsafelyUnwrapped + part.bufferOffset, byteCount: part.byteCount)
-        }
+    /// Reads that a run takes.
+    static func requestCount(_ run: RestoreRun) -> Int {
+        run.source == nil ? 0 : (run.byteCount + maximumReadByteCount - 1) / maximumReadByteCount
     }
 
     private func descriptors(_ runs: [RestoreRun]) -> [CInt] {
         var found: [CInt] = []
         for run in runs where run.source != nil && !found.contains(run.descriptor) { found.append(run.descriptor) }
         return found
+    }
+
+    /// Registers the destinations of a list that comes the second time: it will come again.
+    private func registerDestinations(of tracked: TrackedPages, _ ring: Ring) {
+        defer { lastVersion = tracked.version }
+        guard registeredVersion != tracked.version else { return }
+        releaseBuffers()
+        guard lastVersion == tracked.version, tracked.runs.count <= RingRestorer.maximumBufferCount else { return }
+        let buffers = tracked.runs.map { iovec(iov_base: $0.destination, iov_len: $0.byteCount) }
+        // More than may be locked, or than the kernel takes at once: reads work without.
+        if (try? ring.register(buffers: buffers)) != nil { registeredVersion = tracked.version }
+    }
+
+    private func read(_ run: RestoreRun, _ file: Int, _ buffer: Int?, _ ring: Ring) throws(RollbackError) {
+        // The last page of a file ends with the file; the rest of it is zero.
+        let readable = min(run.byteCount, max(0, run.readableByteCount))
+        (run.destination + readable).initializeMemory(as: UInt8.self, repeating: 0, count: run.byteCount - readable)
+        for start in stride(from: 0, to: readable, by: RingRestorer.maximumReadByteCount) {
+            if ring.isFull { try submit(ring) }
+            let count = min(readable - start, RingRestorer.maximumReadByteCount)
+            ring.prepareRead(
+                file: file, offset: run.offset + start,
+                into: UnsafeMutableRawBufferPointer(start: run.destination + start, count: count), buffer: buffer)
+        }
+    }
+
+    private func submit(_ ring: Ring) throws(RollbackError) {
+        do throws(Ring.Failure) {
+            try ring.run()
+        } catch {
+            switch error {
+            case .failed(let errno): throw .fileUnreadable(reason: "\(errno)")
+            case .short(let byteCount, let expected):
+                throw .fileUnreadable(reason: "read \(byteCount) bytes where \(expected) were expected")
+            case .notSubmitted(let error):
+                close()
+                throw .ringUnavailable(error)
+            }
+        }
     }
 }

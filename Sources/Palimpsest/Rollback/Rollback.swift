@@ -5,7 +5,7 @@ import CPalimpsest
 ///
 /// The hot path is `copy`: one pass over runs that were worked out before. It allocates nothing, takes no lock and
 /// makes no system call.
-struct Rollback {
+final class Rollback {
     var strategy: RollbackStrategy
     private let ring = RingRestorer()
     private var residency = ResidencyCheck()
@@ -13,22 +13,36 @@ struct Rollback {
 
     init(strategy: RollbackStrategy) { self.strategy = strategy }
 
-    /// Restores every written page.
-    /// - Returns: what was done; `replace` if that is still to be done, by the owner of the virtual machine.
-    mutating func restore(_ memory: AddressSpace) throws(RollbackError) -> RollbackReport {
-        let new = memory.collect()
+    /// Restores every written page; all of them are on the list.
+    /// - Returns: how it was done; `replace` if it is still to be done, by the owner of the virtual machine.
+    func restore(_ memory: AddressSpace) throws(RollbackError) -> RollbackStrategy {
         let chosen = choose(memory)
         switch chosen {
-        case .ioUring: try ring.restore(memory.tracked.runs)
+        case .ioUring: return try readOrCopy(memory.tracked)
         case .replace: break
         case .copy, .automatic:
-            try CopyRestorer.restore(memory.tracked.runs)
+            try CopyRestorer.restore(memory.tracked)
             ring.noteUnused()
         }
-        return RollbackReport(strategy: chosen, pages: memory.tracked.pageCount, newPages: new)
+        return chosen
     }
 
-    private mutating func choose(_ memory: AddressSpace) -> RollbackStrategy {
+    /// By the ring; by copies if the ring fails and nobody insisted on it: they write every page again.
+    private func readOrCopy(_ tracked: TrackedPages) throws(RollbackError) -> RollbackStrategy {
+        do throws(RollbackError) {
+            try ring.restore(tracked)
+            return .ioUring
+        } catch {
+            guard strategy == .automatic else { throw error }
+            try CopyRestorer.restore(tracked)
+            return .copy
+        }
+    }
+
+    /// To be called before the memory's scratch is given back or wiped.
+    func releaseMemory() { ring.releaseBuffers() }
+
+    private func choose(_ memory: AddressSpace) -> RollbackStrategy {
         guard strategy == .automatic else { return strategy }
         if idlePages.shouldBeShed(memory) { return .replace }
         guard memory.tracked.hasFileRuns, residency.callsForRing(memory.tracked.runs), ring.isAvailable else {

@@ -76,23 +76,29 @@ extension Sandbox {
     // MARK: - The same snapshot
 
     private func rollBack() throws(SandboxError) -> RollbackReport {
+        let new = collectWrites()
+        machine.memory.learnWriteSet(new)
+        return try bringBack(newPageCount: new.count)
+    }
+
+    /// Lists everything that was written: by the guest, and by the host for it.
+    private func collectWrites() -> [GuestVirtualAddress] {
         trackHostWrites()
-        let report: RollbackReport
+        return machine.memory.collect()
+    }
+
+    private func bringBack(newPageCount: Int) throws(SandboxError) -> RollbackReport {
+        let memory = machine.memory
+        let pageCount = memory.tracked.pageCount
+        let strategy: RollbackStrategy
         do throws(RollbackError) {
-            report = try rollback.restore(machine.memory)
+            strategy = try rollback.restore(memory)
         } catch {
             status = .poisoned
             throw failure(error)
         }
-        if report.newPages > 0 { rememberWriteSet() }
-        if report.strategy == .replace {
-            try replace(with: machine.memory.image, copying: rollback.activePages(machine.memory))
-        }
-        return report
-    }
-
-    private func rememberWriteSet() {
-        machine.memory.image.writeSet.formUnion(machine.memory.tracked.addresses)
+        if strategy == .replace { try replace(with: memory.image, copying: rollback.activePages(memory)) }
+        return RollbackReport(strategy: strategy, pages: pageCount, newPages: newPageCount)
     }
 
     private func failure(_ error: RollbackError) -> SandboxError {
@@ -108,17 +114,14 @@ extension Sandbox {
     private func move(to snapshot: Snapshot) throws(SandboxError) -> RollbackReport {
         try hostFunctions.check(snapshot.requiredHostFunctions)
         let memory = machine.memory
-        if !machine.isBroken {
-            trackHostWrites()
-            memory.collect()
-        }
+        let newPageCount = machine.isBroken ? 0 : collectWrites().count
         let report: RollbackReport
         if !machine.isBroken, rollback.strategy != .replace, memory.coversDifferences(from: snapshot.memory) {
             memory.adopt(snapshot.memory)
-            report = try rollBack()
+            report = try bringBack(newPageCount: newPageCount)
         } else {
             try Sandbox.checkFiles(snapshot.memory)
-            report = RollbackReport(strategy: .replace, pages: memory.tracked.pageCount, newPages: 0)
+            report = RollbackReport(strategy: .replace, pages: memory.tracked.pageCount, newPages: newPageCount)
             try replace(with: snapshot.memory, copying: configuration.writeSet(of: snapshot.memory))
         }
         program = snapshot.program
@@ -129,6 +132,7 @@ extension Sandbox {
         with image: MemoryImage, copying ahead: [GuestVirtualAddress]
     ) throws(SandboxError) {
         status = .unrecoverable
+        rollback.releaseMemory()
         try machine.replace(with: image, copying: ahead)
         control.attach(machine.vcpu.state)
     }

@@ -17,7 +17,7 @@ public final class Sandbox {
     let configuration: SandboxConfiguration
     let log: GuestLog
     var program: GuestProgram
-    var rollback: Rollback
+    let rollback: Rollback
     var counters = SandboxStatistics()
     /// Where names and signatures of host calls that cross pages are put together.
     let requestBuffer = RequestBuffer()

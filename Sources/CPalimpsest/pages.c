@@ -1,0 +1,42 @@
+#include "include/palimpsest_pages.h"
+
+#include <immintrin.h>
+
+enum { entry_count = 512, page_byte_count = 4096, line_byte_count = 64 };
+
+// No branch in the loop, so that it becomes vector code.
+__attribute__((always_inline)) static inline bool has_unlisted_dirty(const uint64_t *entries) {
+    uint64_t found = 0;
+    for (int index = 0; index < entry_count; index++) found |= entries[index] & ~(entries[index] >> 4);
+    return found & 1 << 6;
+}
+
+__attribute__((target("avx2"))) static bool has_unlisted_dirty_avx2(const uint64_t *entries) {
+    return has_unlisted_dirty(entries);
+}
+
+bool pal_has_unlisted_dirty(const uint64_t *entries) {
+    return __builtin_cpu_supports("avx2") ? has_unlisted_dirty_avx2(entries) : has_unlisted_dirty(entries);
+}
+
+// SSE2 is enough: the stores leave through the same write-combining buffers as wider ones do.
+void pal_copy_streaming(void *destination, const void *source, size_t count, const void *next) {
+    const char *from = source;
+    char *to = destination;
+    for (size_t offset = 0; offset < count; offset += line_byte_count) {
+        bool is_last_page = offset + page_byte_count >= count;
+        _mm_prefetch(is_last_page ? (const char *)next + offset % page_byte_count : from + offset + page_byte_count,
+                     _MM_HINT_NTA);
+        for (int part = 0; part < line_byte_count; part += 16) {
+            _mm_stream_si128((__m128i *)(to + offset + part), _mm_load_si128((const __m128i *)(from + offset + part)));
+        }
+    }
+}
+
+void pal_zero_streaming(void *destination, size_t count) {
+    for (size_t offset = 0; offset < count; offset += 16) {
+        _mm_stream_si128((__m128i *)((char *)destination + offset), _mm_setzero_si128());
+    }
+}
+
+void pal_end_streaming(void) { _mm_sfence(); }
