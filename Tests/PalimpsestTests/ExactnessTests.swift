@@ -100,7 +100,8 @@ struct ExactnessTests {
         let subject = try Subject()
         try subject.sandbox.restore(subject.witness.snapshot)
         let memory = subject.sandbox.machine.memory
-        let code = try #require(memory.image.regions.mappings.first { $0.region.label == .code }).region.guest.lowerBound
+        let code = try #require(memory.image.regions.mappings.first { $0.region.label == .code }).region.guest
+            .lowerBound
         let entry = try #require(memory.tables.leaf(code))
         entry.pointee |= PageTableEntry.writable
         #expect(try subject.differences().count == 1)
