@@ -80,6 +80,27 @@ struct CallTests {
         #expect(summary == summary.sorted())
     }
 
+    @Test("with --rollback every repetition starts from the same state; without it none but the first does")
+    func rollback() throws {
+        #expect(try call("count", "--repeat", "20").output == "20\n")
+        let outcome = try call("count", "--repeat", "20", "--rollback")
+        #expect(outcome.output == "1\n")
+        #expect(outcome.errors.contains("20 rollbacks by copy: min "))
+        #expect(outcome.errors.contains(" pages written, "))
+        #expect(outcome.errors.hasSuffix(" traps\n"))
+    }
+
+    @Test("--rollback --json has strategy, pages and traps", arguments: ["automatic", "copy", "ioUring", "replace"])
+    func rollbackJSON(strategy: String) throws {
+        let object = try call("count", "--repeat", "20", "--rollback", "--strategy", strategy, "--json").json()
+        #expect(object["result"] as? Int == 1)
+        let rollback = try #require(object["rollback"] as? [String: Any])
+        #expect(rollback["strategy"] as? String == (strategy == "automatic" ? "copy" : strategy))
+        #expect(try #require(rollback["pagesWritten"] as? Int) > 0)
+        #expect(rollback["pagesCopied"] is Int && rollback["traps"] is Int)
+        #expect((rollback["times"] as? [String: Int])?["count"] == 20)
+    }
+
     @Test(
         "wrong arguments exit with 64 and say what was expected and found",
         arguments: [
@@ -93,6 +114,8 @@ struct CallTests {
             (["spin", "--timeout", "20"], "usage", "500ms"),
             (["spin", "--timeout", "-1s"], "usage", "--timeout"),
             (["fail", "--repeat", "0"], "usage", "--repeat"),
+            (["fail", "--strategy", "copy"], "usage", "--rollback"),
+            (["fail", "--rollback", "--strategy", "fast"], "usage", "ioUring"),
             (["fail", "--heap", "1k"], "usage", "64MiB"),
             (["fail", "--heap", "5"], "invalidConfiguration", "heapByteCount"),
         ])

@@ -26,6 +26,7 @@ struct TestGuest {
         PALIMPSEST_EXPORT(bytes, same, bytes);
         PALIMPSEST_EXPORT(string, echo, string);
         PALIMPSEST_EXPORT(int64, subtract, int64, int64);
+        PALIMPSEST_EXPORT(int64, count);
         PALIMPSEST_EXPORT(void, say, string);
         PALIMPSEST_EXPORT(void, fail);
         PALIMPSEST_EXPORT(void, crash);
@@ -39,6 +40,7 @@ struct TestGuest {
         pal_bytes same(pal_bytes value) { return value; }
         pal_string echo(pal_string value) { return value; }
         pal_int64 subtract(pal_int64 left, pal_int64 right) { return left - right; }
+        pal_int64 count(void) { static pal_int64 calls; return ++calls; }
         void say(pal_string value) { pal_log(PAL_LOG_NOTICE, value); }
         void fail(void) { pal_raise(PAL_STRING("out of \\x1b[31mluck"), 7); }
         void crash(void) { *(volatile int *)0 = 1; }

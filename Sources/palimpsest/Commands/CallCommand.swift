@@ -19,6 +19,7 @@ struct CallCommand: ParsableCommand {
               palimpsest call greeter.elf add -2 0x2c
               palimpsest call sha256.elf sha256 @README.md --timeout 500ms
               palimpsest call greeter.elf add 1 2 --repeat 10000
+              palimpsest call greeter.elf add 1 2 --repeat 10000 --rollback
               palimpsest call greeter.elf sayHello --json -- --World
 
             \(ToolExit.table)
@@ -44,6 +45,19 @@ struct CallCommand: ParsableCommand {
         help: ArgumentHelp("Call so many times, and print the times the calls took.", valueName: "count"))
     var repetitions = 1
 
+    @Flag(
+        help: """
+            Go back to the state before the first call after each: every call starts from the same. Prints the pages \
+            written, the pages copied, the traps, and the time that going back took.
+            """)
+    var rollback = false
+
+    @Option(
+        help: ArgumentHelp(
+            "How --rollback brings pages back: automatic, copy, ioUring or replace. (default: automatic)",
+            valueName: "strategy"))
+    var strategy: RollbackStrategy?
+
     @Flag(help: "Print JSON.")
     var json = false
 
@@ -58,32 +72,41 @@ struct CallCommand: ParsableCommand {
             throw ValidationError(
                 "--repeat: expected 1 to \(CallCommand.maximumRepetitions), found \(repetitions).")
         }
+        guard rollback || strategy == nil else {
+            throw ValidationError("--strategy says how --rollback works: expected --rollback beside it.")
+        }
     }
 
     func run() throws {
         let sandbox = try sandbox.makeSandbox(guest: guest)
+        if let strategy { sandbox.rollbackStrategy = strategy }
         guard let export = sandbox.exports.first(where: { $0.name == function }) else {
             throw ToolError(.unknownFunction(name: function, available: sandbox.exports.map(\.name)))
         }
         let arguments = try CallArguments.parse(words, for: export)
         var times = CallTimes(capacity: repetitions)
+        var rollbacks: RollbackFigures?
         let result: AnyGuestValue
         do throws(SandboxError) {
-            result = try call(sandbox, arguments, &times)
+            if rollback {
+                rollbacks = RollbackFigures(sandbox, snapshot: try sandbox.snapshot(), capacity: repetitions)
+            }
+            result = try call(sandbox, arguments, &times, &rollbacks)
         } catch {
             throw ToolError(error)
         }
         if json {
-            print(jsonObject(export, result, times))
+            print(jsonObject(export, result, times, rollbacks))
         } else {
             show(result)
             if repetitions > 1 { StandardError.write(times.description) }
+            if let rollbacks { StandardError.write(rollbacks.description) }
         }
     }
 
     /// All the calls; the result is the last one's.
     private func call(
-        _ sandbox: Sandbox, _ arguments: [AnyGuestValue], _ times: inout CallTimes
+        _ sandbox: Sandbox, _ arguments: [AnyGuestValue], _ times: inout CallTimes, _ rollbacks: inout RollbackFigures?
     ) throws(SandboxError) -> AnyGuestValue {
         let clock = ContinuousClock()
         var result = AnyGuestValue.void
@@ -92,6 +115,7 @@ struct CallCommand: ParsableCommand {
             result = try sandbox.call(
                 function, arguments: arguments, deadline: timeout.map { start.advanced(by: $0) })
             times.add((clock.now - start).nanoseconds)
+            try rollbacks?.rollBack()
         }
         return result
     }
@@ -104,7 +128,9 @@ struct CallCommand: ParsableCommand {
         }
     }
 
-    private func jsonObject(_ export: GuestExport, _ result: AnyGuestValue, _ times: CallTimes) -> JSON {
+    private func jsonObject(
+        _ export: GuestExport, _ result: AnyGuestValue, _ times: CallTimes, _ rollbacks: RollbackFigures?
+    ) -> JSON {
         var members: [(String, JSON)] = [
             ("function", .string(export.name)),
             ("signature", .string(export.signature.description)),
@@ -112,9 +138,12 @@ struct CallCommand: ParsableCommand {
             ("nanoseconds", .integer(times.last)),
         ]
         if repetitions > 1 { members.append(("times", times.json)) }
+        if let rollbacks { members.append(("rollback", rollbacks.json)) }
         return .object(members)
     }
 }
+
+extension RollbackStrategy: ExpressibleByArgument {}
 
 extension JSON {
     /// Numbers as numbers, bytes as hexadecimal digits, no result as null.

@@ -17,6 +17,9 @@ extension Demonstration {
         begin(section: "Calling a guest in Swift")
         if let sandbox = make("sandbox", swiftGreeter) { callSwiftGreeter(sandbox) }
 
+        begin(section: "Rolling back")
+        if let sandbox = make("sandbox", greeter) { rollBack(sandbox) }
+
         begin(section: "Containing a crash")
         contain(greeter, "crash()", status: .poisoned) { sandbox throws(SandboxError) in
             try sandbox.call("crash")
@@ -100,6 +103,50 @@ extension Demonstration {
         }
     }
 
+    // MARK: - Rollback
+
+    private mutating func rollBack(_ sandbox: Sandbox) {
+        func countVisits() throws -> Int64 { try sandbox.call("countVisits") }
+        guard let snapshot = takeSnapshot(sandbox) else { return }
+        step("countVisits()", gives: 1, countVisits)
+        step("countVisits()", gives: 2, countVisits)
+        step("restore the snapshot", gives: .ready) { () throws -> SandboxStatus in
+            try sandbox.restore(snapshot)
+            return sandbox.status
+        }
+        step("countVisits()", gives: 1, countVisits)
+        step("countVisits + rollback, 10,000 times") {
+            let count = try sandbox.function("countVisits", as: (() -> Int64).self)
+            try sandbox.restore(snapshot)
+            var times = CallTimes(capacity: 10_000)
+            var sum: Int64 = 0
+            let clock = ContinuousClock()
+            for _ in 0..<10_000 {
+                let start = clock.now
+                sum += try sandbox.call(count)
+                try sandbox.restore(snapshot)
+                times.add((clock.now - start).nanoseconds)
+            }
+            return (times, complaint: sum == 10_000 ? nil : "expected 1 from every call, found a sum of \(sum)")
+        } describing: {
+            "p50 \(Quantity.time($0.summary.p50)), p99 \(Quantity.time($0.summary.p99)) each"
+        }
+        let other = step("new sandbox from the snapshot") { (_: Sandbox) in
+            "no ELF, no initialisers"
+        } making: {
+            try Sandbox(from: snapshot, configuration: Demonstration.configuration, hostFunctions: .demo)
+        }
+        if let other { step("countVisits() there", gives: 1) { () throws -> Int64 in try other.call("countVisits") } }
+    }
+
+    private mutating func takeSnapshot(_ sandbox: Sandbox) -> Snapshot? {
+        step("snapshot") { (snapshot: Snapshot) in
+            "\(Quantity.bytes(UInt64(snapshot.newestLayerByteCount))) new, of \(Quantity.bytes(UInt64(snapshot.byteCount)))"
+        } making: {
+            try sandbox.snapshot()
+        }
+    }
+
     private mutating func sayHello(_ sandbox: Sandbox) {
         step("sayHello(\"World\")", gives: "Hello, World!") { () throws -> String in
             try sandbox.call("sayHello", "World")
@@ -119,7 +166,7 @@ extension Demonstration {
         _ guest: String, _ title: String, status expected: SandboxStatus,
         _ call: (Sandbox) throws(SandboxError) -> Void, accept: (SandboxError) -> String?
     ) {
-        guard let sandbox = make("sandbox", guest) else { return }
+        guard let sandbox = make("sandbox", guest), let snapshot = takeSnapshot(sandbox) else { return }
         step(title) {
             do throws(SandboxError) {
                 try call(sandbox)
@@ -131,7 +178,11 @@ extension Demonstration {
             $0
         }
         step("the sandbox afterwards", gives: "\(expected)") { "\(sandbox.status)" }
-        if let fresh = make("sandbox, same guest", guest) { sayHello(fresh) }
+        step("restore the snapshot", gives: .ready) { () throws -> SandboxStatus in
+            try sandbox.restore(snapshot)
+            return sandbox.status
+        }
+        sayHello(sandbox)
     }
 }
 

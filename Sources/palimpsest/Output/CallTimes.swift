@@ -17,9 +17,12 @@ struct CallTimes: CustomStringConvertible {
         return (first, rank(50), rank(99), last)
     }
 
-    var description: String {
+    var description: String { describe("calls") }
+
+    /// `50 calls: min 31.2 µs, p50 ...`
+    func describe(_ what: String) -> String {
         let (minimum, p50, p99, maximum) = summary
-        return "\(samples.count) calls: min \(Quantity.time(minimum)), p50 \(Quantity.time(p50)), "
+        return "\(samples.count) \(what): min \(Quantity.time(minimum)), p50 \(Quantity.time(p50)), "
             + "p99 \(Quantity.time(p99)), max \(Quantity.time(maximum))"
     }
 

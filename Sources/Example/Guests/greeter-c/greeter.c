@@ -1,9 +1,10 @@
-// A greeter in C: strings in and out, a call back into the host, and two ways to misbehave.
+// A greeter in C: strings in and out, a call back into the host, something to remember, and two ways to misbehave.
 #include "palimpsest.h"
 
 PALIMPSEST_EXPORT(string, sayHello, string);
 PALIMPSEST_EXPORT(int64, add, int64, int64);
 PALIMPSEST_EXPORT(string, greetFromHost, string);
+PALIMPSEST_EXPORT(int64, countVisits);
 PALIMPSEST_EXPORT(void, crash);
 PALIMPSEST_EXPORT(void, spin);
 
@@ -27,6 +28,12 @@ pal_int64 add(pal_int64 left, pal_int64 right) { return left + right; }
 
 // The host decorates the greeting.
 pal_string greetFromHost(pal_string name) { return decorate(sayHello(name)); }
+
+// What a rollback forgets.
+pal_int64 countVisits(void) {
+    static pal_int64 visits;
+    return ++visits;
+}
 
 void crash(void) { *(volatile int *)0 = 1; }
 
