@@ -40,11 +40,21 @@ static inline void pal_run_sync_all(struct kvm_run *_Nonnull run) {
     run->kvm_valid_regs = KVM_SYNC_X86_REGS | KVM_SYNC_X86_SREGS;
 }
 
-/// Has KVM take the registers in `run` on the next entry, and drop every exception that was under way: one that a
-/// guest's last instruction raised (a single step, say) is not the next call's (4.32, struct kvm_vcpu_events).
-static inline void pal_run_load_all(struct kvm_run *_Nonnull run) {
+/// Has KVM take the general registers in `run` on the next entry, and drop every exception that was under way: one that
+/// a guest's last instruction raised (a single step, say) is not the next call's (4.32, struct kvm_vcpu_events).
+///
+/// The special registers too, unless they are `initial` already, as KVM copied them out at the last exit. CR2 does not
+/// count: no guest in ring 3 can see it.
+static inline void pal_run_load(struct kvm_run *_Nonnull run, struct kvm_sregs *_Nonnull initial) {
+    struct kvm_sregs *current = &run->s.regs.sregs;
+    initial->cr2 = current->cr2;
+    uint64_t dirty = KVM_SYNC_X86_REGS | KVM_SYNC_X86_EVENTS;
+    if (__builtin_memcmp(current, initial, sizeof *initial) != 0) {
+        *current = *initial;
+        dirty |= KVM_SYNC_X86_SREGS;
+    }
     __builtin_memset(&run->s.regs.events, 0, sizeof run->s.regs.events);
-    run->kvm_dirty_regs = KVM_SYNC_X86_REGS | KVM_SYNC_X86_SREGS | KVM_SYNC_X86_EVENTS;
+    run->kvm_dirty_regs = dirty;
 }
 
 static inline uint16_t pal_run_io_port(const struct kvm_run *_Nonnull run) { return run->io.port; }

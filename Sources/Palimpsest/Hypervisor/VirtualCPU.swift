@@ -61,8 +61,7 @@ final class VirtualCPU {
         registers.rsp = stack
         registers.rflags = ProcessorState.initialFlags
         pal_run_regs(state).pointee = registers
-        pal_run_sregs(state).pointee = initialSpecialRegisters
-        pal_run_load_all(state)
+        pal_run_load(state, &initialSpecialRegisters)
     }
 
     /// Where the next `load` finds the page tables.

@@ -113,11 +113,16 @@ final class AddressSpace {
         }
     }
 
-    /// Adds a region with a layer of its own. Its pages were absent: making them present needs no flush.
+    /// Adds a region with a layer of its own. Its pages were absent: making them present needs no flush. Nor does
+    /// making them absent again, if the tables do not fit: the guest has not run meanwhile.
     func add(_ mapping: RegionMap.Mapping, _ layer: MemoryLayer) throws(ScratchExhausted) {
-        try tables.map(
-            mapping.region.guest, to: layer.place, access: mapping.region.access,
-            copyOnWrite: mapping.region.access.contains(.write))
+        let (pages, access) = (mapping.region.guest, mapping.region.access)
+        do throws(ScratchExhausted) {
+            try tables.map(pages, to: layer.place, access: access, copyOnWrite: access.contains(.write))
+        } catch {
+            tables.unmap(pages)
+            throw error
+        }
         adopt(image.adding(mapping, layer))
     }
 

@@ -117,6 +117,13 @@ final class PageTables {
             }
         }
     }
+
+    /// Makes pages absent whose mapping no processor can have seen yet. Tables stay.
+    func unmap(_ pages: Range<GuestVirtualAddress>) {
+        for offset in stride(from: 0, to: pages.upperBound - pages.lowerBound, by: pageByteCount) {
+            leaf(pages.lowerBound + offset)?.pointee = PageTableEntry.absent.rawValue
+        }
+    }
 }
 
 /// The scratch pool has no page left.

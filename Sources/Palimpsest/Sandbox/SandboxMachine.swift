@@ -89,6 +89,8 @@ final class SandboxMachine {
         do throws(ScratchExhausted) {
             try memory.add(mapping, layer)
         } catch {
+            // A slot that stays filled is no harm, and nothing the guest can see: the next image empties it.
+            try? shell.unplugLayers { $0 === layer.segment }
             throw .invalidConfiguration(
                 name: "scratchByteCount", value: memory.image.layout.sizes.pool,
                 expected: "enough for the page tables of a mapped file of \(mapping.region.byteCount) bytes")

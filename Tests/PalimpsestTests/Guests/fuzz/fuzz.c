@@ -69,6 +69,10 @@ static void litter(void) {
     if (next() % 4 == 0) {
         __asm__ volatile("vpcmpeqd %%ymm1, %%ymm1, %%ymm1; vpcmpeqd %%ymm14, %%ymm14, %%ymm14" ::: "xmm1", "xmm14");
     }
+    // Selectors that can be loaded under any descriptor table: null ones, and 64-bit mode's code (as data).
+    static const uint16_t selectors[] = {0, 1, 2, 3, 0x23};
+    __asm__ volatile("movw %w0, %%ds; movw %w1, %%es; movw %w2, %%fs; movw %w3, %%gs" ::"r"(selectors[next() % 5]),
+                     "r"(selectors[next() % 5]), "r"(selectors[next() % 5]), "r"(selectors[next() % 5]));
     // Clean enough for C to go on; the next call must not see any of it.
     __asm__ volatile("fninit; ldmxcsr %0" ::"m"((uint32_t){0x1f80}));
 }
