@@ -59,6 +59,11 @@ static void litter(void) {
     uint16_t control_word = control_words[next() % 3];
     uint32_t mxcsr = next() & 1 ? 0x1f80 : 0xff80;
     uint64_t value = next() & 0x7ffffffff000;
+    // Selectors that can be loaded under any descriptor table: null ones, and user code (as data). They set the bases,
+    // which are therefore written afterwards.
+    static const uint16_t selectors[] = {0, 1, 2, 3, 0x23};
+    __asm__ volatile("movw %w0, %%ds; movw %w1, %%es; movw %w2, %%fs; movw %w3, %%gs" ::"r"(selectors[next() % 5]),
+                     "r"(selectors[next() % 5]), "r"(selectors[next() % 5]), "r"(selectors[next() % 5]));
     __asm__ volatile(
         "fldcw %0; ldmxcsr %1; fld1; fldpi\n"
         "pcmpeqd %%xmm0, %%xmm0; pcmpeqd %%xmm8, %%xmm8; pcmpeqd %%xmm15, %%xmm15\n"
@@ -69,10 +74,6 @@ static void litter(void) {
     if (next() % 4 == 0) {
         __asm__ volatile("vpcmpeqd %%ymm1, %%ymm1, %%ymm1; vpcmpeqd %%ymm14, %%ymm14, %%ymm14" ::: "xmm1", "xmm14");
     }
-    // Selectors that can be loaded under any descriptor table: null ones, and 64-bit mode's code (as data).
-    static const uint16_t selectors[] = {0, 1, 2, 3, 0x23};
-    __asm__ volatile("movw %w0, %%ds; movw %w1, %%es; movw %w2, %%fs; movw %w3, %%gs" ::"r"(selectors[next() % 5]),
-                     "r"(selectors[next() % 5]), "r"(selectors[next() % 5]), "r"(selectors[next() % 5]));
     // Clean enough for C to go on; the next call must not see any of it.
     __asm__ volatile("fninit; ldmxcsr %0" ::"m"((uint32_t){0x1f80}));
 }
