@@ -49,6 +49,8 @@ extension Suite {
                     prepare: {
                         try sandbox.call("writePagesAt", address, UInt64(pageCount), stride)
                         try BenchGuest.check(sandbox.evictMappedFiles())
+                        // Memory goes cold while a sandbox rests, and after a rest is when `automatic` looks.
+                        usleep(1_000)
                     }, body: { try sandbox.restore(snapshot) }))
         }
         try Interleaving.measure(

@@ -88,7 +88,6 @@ extension Suite {
         var report = Report()
         for pageCount in [0, 1, 16, 256, 4096] {
             let sandbox = try Sandbox(from: base)
-            let memory = PageFloor(pageCount: pageCount, stride: 2)
             let floor = "floor/memcpy-4k/pages=\(pageCount)"
             var measurements = [Measurement("snapshot/take/pages=\(pageCount)", over: pageCount > 0 ? floor : nil)]
             var operations = [
@@ -100,7 +99,7 @@ extension Suite {
             ]
             if pageCount > 0 {
                 measurements.append(Measurement(floor))
-                operations.append(Operation { memory.copy() })
+                operations.append(try PageFloor(base, pageCount: pageCount, stride: 2).copy)
             }
             try Interleaving.measure(
                 &measurements, operations, sampleCount: effort.isQuick ? 100 : 2_000, warmUpCount: 20,

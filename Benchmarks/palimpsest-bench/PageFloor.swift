@@ -1,43 +1,33 @@
 import Glibc
+@_spi(Benchmarks) import Palimpsest
 
-/// Host memory to copy and fill as a rollback would, without anything around it.
+/// The floor of a rollback: bare `memcpy` and `memset` of the very pages that a call writes, right after that call has
+/// written them, with caches and TLBs as the call leaves them.
 final class PageFloor {
-    private let source: UnsafeMutableRawPointer
-    private let target: UnsafeMutableRawPointer
-    private let pageCount: Int
-    private let stride: Int
-    private let byteCount: Int
+    private let sandbox: Sandbox
+    private let write: () throws -> Void
+    private let runs: [Sandbox.WrittenRun]
 
     /// - Parameter stride: from one page to the next, in pages.
-    init(pageCount: Int, stride: Int) {
-        self.pageCount = pageCount
-        self.stride = stride * 4096
-        byteCount = pageCount * stride * 4096
-        source = mmap(nil, byteCount, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0)
-        target = mmap(nil, byteCount, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0)
-        memset(source, 1, byteCount)
-        memset(target, 2, byteCount)
+    init(_ snapshot: Snapshot, pageCount: Int, stride: Int) throws {
+        let sandbox = try Sandbox(from: snapshot, configuration: .init(copiesWriteSet: false))
+        let function = try sandbox.function("writePages", as: ((UInt64, UInt64) -> Void).self)
+        write = { try sandbox.call(function, UInt64(pageCount), UInt64(stride)) }
+        try write()
+        runs = sandbox.writtenRuns(inRegion: "heap")
+        self.sandbox = sandbox
+        try BenchGuest.check(runs.reduce(0) { $0 + $1.byteCount } == pageCount * 4096)
     }
 
-    deinit {
-        munmap(source, byteCount)
-        munmap(target, byteCount)
-    }
-
-    /// One call for neighbours, as a rollback does.
-    func copy() {
-        if stride == 4096 {
-            memcpy(target, source, byteCount)
-        } else {
-            for page in 0..<pageCount { memcpy(target + page * stride, source + page * stride, 4096) }
+    var copy: Operation {
+        Operation(prepare: write) { [runs] in
+            for run in runs { memcpy(run.destination, run.source, run.byteCount) }
         }
     }
 
-    func fill() {
-        if stride == 4096 {
-            memset(target, 0, byteCount)
-        } else {
-            for page in 0..<pageCount { memset(target + page * stride, 0, 4096) }
+    var fill: Operation {
+        Operation(prepare: write) { [runs] in
+            for run in runs { memset(run.destination, 0, run.byteCount) }
         }
     }
 }

@@ -13,6 +13,7 @@ struct PalimpsestBench: ParsableCommand {
             EXAMPLES
               swift run -c release palimpsest-bench
               swift run -c release palimpsest-bench call --json call.json
+              swift run -c release palimpsest-bench rollback cold --plot .
 
             SUITES
             \(Suite.all.map { "  \($0.name): \($0.summary)" }.joined(separator: "\n"))
@@ -26,6 +27,9 @@ struct PalimpsestBench: ParsableCommand {
 
     @Option(help: ArgumentHelp("Also write the results to this file.", valueName: "file"))
     var json: String?
+
+    @Option(help: ArgumentHelp("Also draw the suites rollback and cold into this folder, as SVG.", valueName: "folder"))
+    var plot: String?
 
     func validate() throws {
         for name in suites where !Suite.all.contains(where: { $0.name == name }) {
@@ -47,6 +51,28 @@ struct PalimpsestBench: ParsableCommand {
             let encoder = JSONEncoder()
             encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
             try encoder.encode(report).write(to: URL(fileURLWithPath: json), options: .atomic)
+        }
+        if let plot { try draw(report, into: URL(fileURLWithPath: plot)) }
+    }
+
+    private func draw(_ report: Report, into folder: URL) throws {
+        let plots = [
+            ("rollback", Plot("Rollback, pages spread out, p50", prefix: "rollback", suffix: "", report)),
+            (
+                "rollback-contiguous",
+                Plot("Rollback, neighbouring pages, p50", prefix: "rollback", suffix: "/contiguous", report)
+            ),
+            ("cold", Plot("Rollback from a cold file, pages spread out, p50", prefix: "cold", suffix: "", report)),
+            (
+                "cold-contiguous",
+                Plot(
+                    "Rollback from a cold file, neighbouring pages, p50", prefix: "cold", suffix: "/contiguous", report)
+            ),
+        ]
+        for (name, plot) in plots {
+            guard let plot else { continue }
+            let file = folder.appendingPathComponent("\(name).svg")
+            try Data(plot.svg.utf8).write(to: file, options: .atomic)
         }
     }
 }

@@ -71,7 +71,6 @@ private struct RollbackCase {
     }
 
     func run(_ effort: Effort) throws -> Report {
-        let memory = PageFloor(pageCount: pageCount, stride: stride)
         let copyFloor = "floor/memcpy-4k/pages=\(pageCount)\(suffix)"
         let fillFloor = "floor/memset-4k/pages=\(pageCount)\(suffix)"
         let callName = "call/pages=\(pageCount)\(suffix)"
@@ -80,7 +79,10 @@ private struct RollbackCase {
         var operations = [try BenchGuest.bareLoop(), Operation(body: resident.call)]
         if pageCount > 0 {
             measurements += [Measurement(copyFloor), Measurement(fillFloor)]
-            operations += [Operation { memory.copy() }, Operation { memory.fill() }]
+            operations += [
+                try PageFloor(snapshot, pageCount: pageCount, stride: stride).copy,
+                try PageFloor(snapshot, pageCount: pageCount, stride: stride).fill,
+            ]
         }
         var counts: [Count] = []
         for strategy in RollbackStrategy.allCases {
