@@ -9,6 +9,7 @@ enum Guests {
     static let hostile = load("hostile")
     static let swift = load("swift")
     static let fuzz = load("fuzz")
+    static let scribe = load("scribe")
 
     private static func load(_ name: String) -> [UInt8] {
         guard let url = Bundle.module.url(forResource: name, withExtension: "elf"),

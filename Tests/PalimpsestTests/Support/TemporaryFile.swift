@@ -5,11 +5,31 @@ final class TemporaryFile: Sendable {
     let path: String
 
     /// Filled with bytes that tell pages and offsets apart.
-    init(byteCount: Int) throws {
-        path = FileManager.default.temporaryDirectory.appendingPathComponent("palimpsest-\(UUID().uuidString)").path
-        let bytes = (0..<byteCount).map { UInt8(truncatingIfNeeded: $0 / 4096 &* 31 &+ $0 % 251 &+ 1) }
+    convenience init(byteCount: Int) throws {
+        try self.init(bytes: TemporaryFile.bytes(0..<byteCount))
+    }
+
+    init(bytes: [UInt8]) throws {
+        path = TemporaryFile.freePath()
         try Data(bytes).write(to: URL(fileURLWithPath: path))
     }
+
+    /// What `init(byteCount:)` puts at some offsets.
+    static func bytes(_ offsets: Range<Int>) -> [UInt8] {
+        offsets.map { UInt8(truncatingIfNeeded: $0 / 4096 &* 31 &+ $0 % 251 &+ 1) }
+    }
+
+    /// Where nothing is yet.
+    static func freePath() -> String {
+        FileManager.default.temporaryDirectory.appendingPathComponent("palimpsest-\(UUID().uuidString)").path
+    }
+
+    /// Makes the file shorter or longer, as anyone may who can write to it.
+    func resize(to byteCount: Int) throws {
+        guard truncate(path, byteCount) == 0 else { throw POSIXError(.init(rawValue: errno) ?? .EIO) }
+    }
+
+    func contents() throws -> [UInt8] { [UInt8](try Data(contentsOf: URL(fileURLWithPath: path))) }
 
     deinit { unlink(path) }
 }

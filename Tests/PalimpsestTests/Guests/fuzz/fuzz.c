@@ -53,6 +53,23 @@ static void allocate(void) {
     }
 }
 
+// Whether the system has AVX-512 state switched on (XCR0: opmask, ZMM_Hi256, Hi16_ZMM).
+static pal_bool has_avx512(void) {
+    uint32_t low, high;
+    __asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+    return (low & 0xe0) == 0xe0;
+}
+
+// Registers that C compiled for any x86-64 never touches: what is left there stays there until the call ends.
+static void litter_avx512(uint64_t value) {
+    if (!has_avx512()) return;
+    __asm__ volatile(
+        ".irp n, 16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31\n vpbroadcastq %0, %%zmm\\n\n .endr\n"
+        ".irp n, 0,1,2,3,4,5,6,7\n kmovw %k0, %%k\\n\n .endr\n"
+        "vpbroadcastq %0, %%zmm2; vpbroadcastq %0, %%zmm13" ::"r"(value)
+        : "xmm2", "xmm13");
+}
+
 // Leaves its mark in every register a function may change, and some it may not.
 static void litter(void) {
     static const uint16_t control_words[] = {0x0c7f, 0x037f, 0x027f};
@@ -74,6 +91,7 @@ static void litter(void) {
     if (next() % 4 == 0) {
         __asm__ volatile("vpcmpeqd %%ymm1, %%ymm1, %%ymm1; vpcmpeqd %%ymm14, %%ymm14, %%ymm14" ::: "xmm1", "xmm14");
     }
+    if (next() % 2 == 0) litter_avx512(next());
     // Clean enough for C to go on; the next call must not see any of it.
     __asm__ volatile("fninit; ldmxcsr %0" ::"m"((uint32_t){0x1f80}));
 }
@@ -146,4 +164,42 @@ __attribute__((naked)) pal_bytes state(void) {
         "movl $-1, %eax; movl $-1, %edx; xsave found\n"
         "movq $0, found+512\n"  // which parts were in use: not part of the state
         "leaq found, %rax; movl $4256, %edx; ret");
+}
+
+// The same after `litter_avx512` in the same call: what `state` shows if nothing resets it.
+PALIMPSEST_EXPORT(bytes, litteredState);
+__attribute__((used)) static void litter_ones(void) { litter_avx512(~0ull); }
+__attribute__((naked)) pal_bytes litteredState(void) {
+    __asm__ volatile("subq $8, %rsp; call litter_ones; addq $8, %rsp; jmp state");
+}
+
+// Leaves its mark in everything a call can change, and ends at once: 1 with an exception, 2 in the middle of a port
+// read, 3 never, else by returning.
+PALIMPSEST_EXPORT(void, spoil, uint32);
+void spoil(pal_uint32 ending) {
+    litter_avx512(~0ull);
+    if (has_avx512()) __asm__ volatile("vpternlogd $0xff, %%zmm15, %%zmm15, %%zmm15" ::: "xmm15");
+    __asm__ volatile(
+        "pcmpeqd %%xmm0, %%xmm0; pcmpeqd %%xmm7, %%xmm7; pcmpeqd %%xmm8, %%xmm8\n"
+        "fninit; pushq $0x37b; fldcw (%%rsp); fldz; fld1; fdiv %%st(1), %%st\n"  // An exception yet to be reported.
+        "pushq $0xff80; ldmxcsr (%%rsp)\n"
+        "movq $0x12345000, %%rax; wrfsbase %%rax; wrgsbase %%rax\n"
+        "movq $-1, %%rbx; movq %%rbx, %%rax; movq %%rbx, %%rcx; movq %%rbx, %%rdx; movq %%rbx, %%rsi\n"
+        "movq %%rbx, %%rbp; movq %%rbx, %%r8; movq %%rbx, %%r9; movq %%rbx, %%r10; movq %%rbx, %%r11\n"
+        "movq %%rbx, %%r12; movq %%rbx, %%r13; movq %%rbx, %%r14; movq %%rbx, %%r15\n"
+        "pushfq; orq $0x40400, (%%rsp); popfq\n"
+        "cmpl $1, %%edi; je 1f; cmpl $2, %%edi; je 2f; cmpl $3, %%edi; je 3f\n"
+        "outb %%al, %1\n"
+        "1: ud2\n"
+        "2: inb %2, %%al; jmp 1b\n"
+        "3: pause; jmp 3b" ::"D"(ending), "i"(PAL_PORT_RETURN), "i"(PAL_PORT_LOG) : "memory");
+    __builtin_unreachable();
+}
+
+// A mark in every word of a range.
+PALIMPSEST_EXPORT(void, brand, uint64, uint64);
+void brand(pal_uint64 address, pal_uint64 count) {
+    for (uint64_t offset = 0; offset < count; offset += 8) {
+        *(volatile uint64_t *)(address + offset) = 0xb4a9d000b4a9d000;
+    }
 }

@@ -1,0 +1,53 @@
+import Glibc
+
+@testable import Palimpsest
+
+/// Finds one segment among this process's descriptors and mappings by its inode, which no other has: tests that run
+/// at the same time do not disturb the count.
+struct SegmentTrace {
+    private let device: dev_t
+    private let inode: ino_t
+
+    init(_ segment: SharedMemorySegment) {
+        var status = stat()
+        fstat(segment.descriptor.rawValue, &status)
+        device = status.st_dev
+        inode = status.st_ino
+    }
+
+    var descriptorCount: Int {
+        // Not Foundation's listing: that gives up when a descriptor is closed meanwhile.
+        guard let folder = opendir("/proc/self/fd") else { return 0 }
+        defer { closedir(folder) }
+        var count = 0
+        while let entry = readdir(folder) {
+            let name = withUnsafePointer(to: &entry.pointee.d_name) {
+                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+            }
+            var status = stat()
+            guard let descriptor = CInt(name), fstat(descriptor, &status) == 0 else { continue }
+            if status.st_dev == device && status.st_ino == inode { count += 1 }
+        }
+        return count
+    }
+
+    /// Lines of /proc/self/maps: addresses, permissions, offset, device, inode, name (proc(5)).
+    var mappingCount: Int {
+        ProcessMaps.lines().count { line in
+            let fields = line.split(separator: " ", omittingEmptySubsequences: true)
+            return fields.count > 5 && fields[4] == "\(inode)" && fields[5].hasPrefix("/memfd:palimpsest")
+        }
+    }
+
+    var isAlive: Bool { descriptorCount > 0 && mappingCount > 0 }
+    var isGone: Bool { descriptorCount == 0 && mappingCount == 0 }
+}
+
+/// Whether something comes to hold within two seconds: a test on another thread may still have a hand on it.
+func becomesTrue(_ condition: () -> Bool) -> Bool {
+    for _ in 0..<2_000 {
+        if condition() { return true }
+        usleep(1_000)
+    }
+    return condition()
+}
