@@ -16,19 +16,10 @@ struct SegmentTrace {
     }
 
     var descriptorCount: Int {
-        // Not Foundation's listing: that gives up when a descriptor is closed meanwhile.
-        guard let folder = opendir("/proc/self/fd") else { return 0 }
-        defer { closedir(folder) }
-        var count = 0
-        while let entry = readdir(folder) {
-            let name = withUnsafePointer(to: &entry.pointee.d_name) {
-                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-            }
+        ProcessLimit.descriptors.count {
             var status = stat()
-            guard let descriptor = CInt(name), fstat(descriptor, &status) == 0 else { continue }
-            if status.st_dev == device && status.st_ino == inode { count += 1 }
+            return fstat($0, &status) == 0 && status.st_dev == device && status.st_ino == inode
         }
-        return count
     }
 
     /// Lines of /proc/self/maps: addresses, permissions, offset, device, inode, name (proc(5)).

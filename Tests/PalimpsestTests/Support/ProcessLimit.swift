@@ -1,0 +1,91 @@
+import Glibc
+
+/// Limits of this process (setrlimit(2)), lowered for as long as something runs. For processes of their own only.
+enum ProcessLimit {
+    /// Leaves so many descriptors to be had: the gaps below the highest one are filled meanwhile.
+    static func leaving<Result>(descriptors spare: Int, _ body: () throws -> Result) throws -> Result {
+        let highest = descriptors.max() ?? 2
+        var fillers: [CInt] = []
+        defer { for filler in fillers { close(filler) } }
+        while true {
+            let filler = dup(2)
+            guard filler >= 0 else { throw LimitError(errno: errno) }
+            fillers.append(filler)
+            if filler > highest { break }
+        }
+        return try lowered(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), to: Int(highest) + 2 + spare, body)
+    }
+
+    static func limiting<Result>(addressSpace byteCount: Int, _ body: () throws -> Result) throws -> Result {
+        try lowered(__rlimit_resource_t(RLIMIT_AS.rawValue), to: byteCount, body)
+    }
+
+    private static func lowered<Result>(
+        _ resource: __rlimit_resource_t, to value: Int, _ body: () throws -> Result
+    ) throws -> Result {
+        var original = rlimit()
+        guard getrlimit(resource, &original) == 0 else { throw LimitError(errno: errno) }
+        var lowered = original
+        lowered.rlim_cur = rlim_t(value)
+        guard setrlimit(resource, &lowered) == 0 else { throw LimitError(errno: errno) }
+        defer { setrlimit(resource, &original) }
+        return try body()
+    }
+
+    struct LimitError: Error { let errno: CInt }
+
+    static var descriptorCount: Int { descriptors.count }
+
+    /// Those that are open (not by Foundation's listing, which gives up when one is closed meanwhile), but for the one this question takes.
+    static var descriptors: [CInt] {
+        guard let folder = opendir("/proc/self/fd") else { return [] }
+        defer { closedir(folder) }
+        var found: [CInt] = []
+        while let entry = readdir(folder) {
+            let name = withUnsafePointer(to: &entry.pointee.d_name) {
+                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+            }
+            if let descriptor = CInt(name), descriptor != dirfd(folder) { found.append(descriptor) }
+        }
+        return found
+    }
+
+    /// Bytes of address space in use (proc(5), statm).
+    static var addressSpaceByteCount: Int {
+        guard let file = fopen("/proc/self/statm", "r") else { return 0 }
+        defer { fclose(file) }
+        var text = [CChar](repeating: 0, count: 64)
+        guard fgets(&text, CInt(text.count), file) != nil else { return 0 }
+        return strtol(text, nil, 10) * 4096
+    }
+
+    /// Has the kernel refuse io_uring_setup with EPERM from here on, as containers do (seccomp(2), filter mode).
+    static func forbidRings() throws {
+        // Load the call's number; if it is 425, fail with EPERM; else allow.
+        let program: [(code: UInt16, yes: UInt8, no: UInt8, value: UInt32)] = [
+            (0x20, 0, 0, 0), (0x15, 0, 1, 425), (0x06, 0, 0, 0x0005_0000 | UInt32(EPERM)), (0x06, 0, 0, 0x7fff_0000),
+        ]
+        typealias Control = @convention(c) (CInt, UInt, UInt, UInt, UInt) -> CInt
+        // Variadic in C, which Swift does not import.
+        guard let symbol = dlsym(nil, "prctl") else { throw LimitError(errno: ENOSYS) }
+        let prctl = unsafeBitCast(symbol, to: Control.self)
+        let instructions = UnsafeMutableRawBufferPointer.allocate(byteCount: 8 * program.count, alignment: 8)
+        for (index, instruction) in program.enumerated() {
+            instructions.storeBytes(of: instruction.code, toByteOffset: index * 8, as: UInt16.self)
+            instructions.storeBytes(of: instruction.yes, toByteOffset: index * 8 + 2, as: UInt8.self)
+            instructions.storeBytes(of: instruction.no, toByteOffset: index * 8 + 3, as: UInt8.self)
+            instructions.storeBytes(of: instruction.value, toByteOffset: index * 8 + 4, as: UInt32.self)
+        }
+        let filter = UnsafeMutableRawBufferPointer.allocate(byteCount: 16, alignment: 8)
+        defer {
+            instructions.deallocate()
+            filter.deallocate()
+        }
+        filter.storeBytes(of: UInt64(program.count), as: UInt64.self)
+        filter.storeBytes(of: UInt(bitPattern: instructions.baseAddress), toByteOffset: 8, as: UInt.self)
+        // PR_SET_NO_NEW_PRIVS; PR_SET_SECCOMP with SECCOMP_MODE_FILTER.
+        guard prctl(38, 1, 0, 0, 0) == 0, prctl(22, 2, UInt(bitPattern: filter.baseAddress), 0, 0) == 0 else {
+            throw LimitError(errno: errno)
+        }
+    }
+}
