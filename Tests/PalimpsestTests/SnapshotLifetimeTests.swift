@@ -58,16 +58,30 @@ struct SnapshotLifetimeTests {
         var sandbox: Sandbox? = try Scribe.make()
         let before = try #require(try sandbox?.snapshot())
         try sandbox?.mapFile(file.path, at: 0x2_0000_0000)
-        let layer = try #require(sandbox?.machine.memory.image.files.first)
-        let trace = SegmentTrace(layer.segment)
-        func isOpen() -> Bool { trace.descriptorCount > 0 }
+        let trace = SegmentTrace(try #require(sandbox?.machine.memory.image.files.first?.segment))
         var snapshot: Snapshot? = try sandbox?.snapshot()
         try sandbox?.restore(before)
-        #expect(isOpen(), "the snapshot needs it")
+        #expect(trace.descriptorCount == 1, "the snapshot needs it")
         sandbox = nil
-        #expect(snapshot != nil && isOpen())
+        #expect(snapshot != nil && trace.descriptorCount == 1, "the snapshot still needs it")
         snapshot = nil
-        withExtendedLifetime(layer) {}
+        #expect(becomesTrue { trace.descriptorCount == 0 })
+    }
+
+    @Test("machines that are kept for later do not keep the memory of a snapshot that nobody needs")
+    func idleMachines() async {
+        // In a process of its own: nothing else there empties the machines' slots.
+        await #expect(processExitsWith: .success) {
+            var sandbox: Sandbox? = try Scribe.make()
+            _ = try sandbox?.fill(pages: 16)
+            var snapshot: Snapshot? = try sandbox?.snapshot()
+            let trace = SegmentTrace(try #require(snapshot?.memory.snapshotLayers.last?.segment))
+            for _ in 0..<3 { _ = try Sandbox(from: try #require(snapshot)).call("startCount") as Int64 }
+            sandbox = nil
+            #expect(trace.isAlive && ShellCache.shared.count > 0)
+            snapshot = nil
+            #expect(trace.isGone, "\(trace.descriptorCount) descriptors, \(trace.mappingCount) mappings")
+        }
     }
 
     @Test("a sandbox's scratch memory and machine are closed once idle machines are released")
@@ -97,7 +111,6 @@ struct SnapshotLifetimeTests {
         sandboxes = []
         #expect(ShellCache.shared.limit == 16)
         #expect(ShellCache.shared.count <= 16)
-        // Layers are not kept for the machines' sake: those that hold a freed one go with it.
         Sandbox.releaseIdleMachines()
     }
 }
