@@ -141,6 +141,35 @@ struct MappedFileTests {
         }
     }
 
+    @Test("results, errors, and names and arguments of host calls may lie in a file, across its pages, too")
+    func pointers() throws {
+        // Names and text where a page ends: "add" and its signature at 4094, text everywhere else.
+        var text = [UInt8](repeating: UInt8(ascii: "x"), count: 3 * pageByteCount)
+        text.replaceSubrange(4094..<4097, with: Array("add".utf8))
+        text.replaceSubrange(8191..<8194, with: Array("lll".utf8))
+        let file = try TemporaryFile(bytes: text)
+        let sandbox = try MappedFileTests.makeSandbox()
+        let address = try sandbox.mapFile(file.path, at: MappedFileTests.address).address
+        for isWritten in [false, true] {
+            // Once from the file's pages, once from the guest's copy of one of them.
+            if isWritten { try sandbox.call("writeAt", address + 5_000) }
+            #expect(try sandbox.call("stringAt", address + 4094, 3 as UInt64) == "add")
+            #expect(try sandbox.call("stringAt", address, 3 as UInt64) == "xxx")
+            #expect(try sandbox.call("hostNameAt", address + 4094, 3 as UInt64) == UInt32(PAL_HOST_OK))
+            #expect(try sandbox.call("hostSignatureAt", address + 8191, 3 as UInt64) == UInt32(PAL_HOST_OK))
+            #expect(try sandbox.call("hostTextAt", address + 8000, 900 as UInt64) == UInt32(PAL_HOST_OK))
+            guard
+                case .guestError(let message, 1) = caughtError(of: {
+                    try sandbox.call("failAt", address + 4090, 7 as UInt64)
+                })
+            else {
+                Issue.record("no guest error")
+                return
+            }
+            #expect(message == "xxxxadd")
+        }
+    }
+
     @Test("several files, several places, one file twice")
     func several() throws {
         let one = try TemporaryFile(bytes: [UInt8](repeating: 1, count: 5_000))

@@ -76,6 +76,36 @@ struct RestoreTests {
         }
     }
 
+    @Test("a snapshot of other sizes brings its sizes along", arguments: RollbackStrategy.allCases)
+    func otherSizes(strategy: RollbackStrategy) throws {
+        let small = try makeBehaved(.init(heapByteCount: 64 << 10, mailboxByteCount: 8 << 10))
+        let large = try makeBehaved(
+            .init(heapByteCount: 8 << 20, stackByteCount: 256 << 10, mailboxByteCount: 256 << 10))
+        let snapshots = [try small.snapshot(), try large.snapshot()]
+        let oracles = [try Oracle(small), try Oracle(large)]
+        let regions = [small.regions, large.regions]
+        let sandbox = try makeBehaved(.init(rollbackStrategy: strategy))
+        let bytes = [UInt8](repeating: 7, count: 200_000)
+        for index in [0, 1, 0, 0, 1, 1] {
+            try sandbox.restore(snapshots[index])
+            #expect(sandbox.regions == regions[index])
+            #expect(try oracles[index].differences(sandbox) == [])
+            if index == 1 {
+                #expect(try sandbox.call("echoBytes", bytes) == bytes)
+                _ = try sandbox.call("fill", 100_000 as UInt64, 3 as UInt8) as [UInt8]
+            } else {
+                let error = caughtError { _ = try sandbox.call("echoBytes", bytes) as [UInt8] }
+                guard case .argumentsTooLarge = error else {
+                    Issue.record("\(String(describing: error))")
+                    continue
+                }
+                #expect(try sandbox.call("echoBytes", Array(bytes[..<7_000])) == bytes[..<7_000].map { $0 })
+            }
+            try sandbox.restore(snapshots[index])
+            #expect(try oracles[index].differences(sandbox) == [])
+        }
+    }
+
     @Test("a poisoned sandbox gets to any snapshot, too", arguments: RollbackStrategy.allCases)
     func poisoned(strategy: RollbackStrategy) throws {
         let sandbox = try Fuzzer.makeSandbox(strategy)

@@ -148,14 +148,73 @@ struct RollbackStrategyTests {
         }
     }
 
+    @Test("the ring reads from the snapshot's own layers, also where their descriptors' numbers were another's before")
+    func reusedDescriptors() async {
+        // In a process of its own, where a number that was given back is the next to be had.
+        await #expect(processExitsWith: .success) {
+            for strategy in [RollbackStrategy.copy, .ioUring] {
+                let sandbox = try Scribe.make(Scribe.configuration(strategy))
+                let base = try sandbox.snapshot()
+                let maker = try Scribe.make(Scribe.configuration(.replace))
+                let start = try maker.snapshot()
+                var numbers: Set<CInt> = []
+                for round in 1...6 as ClosedRange<UInt64> {
+                    let pages = try maker.fill(pages: 20)
+                    try maker.scribble(pages, pages: 20, value: round)
+                    let snapshot = try maker.snapshot()
+                    numbers.insert(try #require(snapshot.memory.snapshotLayers.last).segment.descriptor.rawValue)
+                    let oracle = try Oracle(maker)
+                    try sandbox.restore(snapshot)
+                    try sandbox.scribble(pages, pages: 20, value: 99)
+                    #expect(try sandbox.restore(snapshot).strategy == strategy)
+                    let differences = try oracle.differences(sandbox)
+                    #expect(differences == [], "\(strategy), round \(round): \(differences)")
+                    // Neither needs the snapshot any more: its layer goes.
+                    try maker.restore(start)
+                    try sandbox.restore(base)
+                }
+                #expect(numbers.count < 6, "no number was used again: \(numbers)")
+            }
+        }
+    }
+
+    @Test("the ring reads from the file that is mapped, also where the descriptor's number was another's before")
+    func reusedFileDescriptors() async {
+        await #expect(processExitsWith: .success) {
+            let sandbox = try Scribe.make(Scribe.configuration(.ioUring))
+            let before = try sandbox.snapshot()
+            for round in 1...5 as ClosedRange<UInt8> {
+                let bytes = [UInt8](repeating: round, count: pageByteCount)
+                let file = try TemporaryFile(bytes: bytes)
+                try sandbox.mapFile(file.path, at: 0x2_0000_0000)
+                let snapshot = try sandbox.snapshot()
+                try sandbox.scribble(0x2_0000_0000, pages: 1, value: 99)
+                try sandbox.restore(snapshot)
+                let word: UInt64 = try sandbox.call("wordAt", 0x2_0000_0000 as UInt64)
+                #expect(word == UInt64(round) * 0x0101_0101_0101_0101, "round \(round): \(hex(word))")
+                // By new page tables: the ring is not asked.
+                try sandbox.restore(before)
+            }
+        }
+    }
+
     // MARK: - Idle pages
+
+    /// What pages that go idle hold in the snapshot.
+    enum Content: CaseIterable, Sendable { case bytes, zeros, file }
 
     /// Rollbacks by strategy, and the pages of the last one, behind a call that wrote many pages and cheap ones after it.
     private func idleRounds(
-        _ strategy: RollbackStrategy, _ count: Int
+        _ strategy: RollbackStrategy, _ count: Int, _ content: Content = .bytes
     ) throws -> (strategies: [RollbackStrategy], first: Int, last: Int) {
         let sandbox = try Scribe.make(Scribe.configuration(strategy, heapPageCount: 1_100))
-        let pages = try sandbox.fill(pages: 512)
+        let file = try TemporaryFile(byteCount: 512 * pageByteCount)
+        var pages: UInt64 = 0x2_0000_0000
+        switch content {
+        case .bytes: pages = try sandbox.fill(pages: 512)
+        case .zeros: pages = try sandbox.fill(pages: 512, hole: 1)
+        case .file: try sandbox.mapFile(file.path, at: pages)
+        }
         let snapshot = try sandbox.snapshot()
         let oracle = try Oracle(sandbox)
         let one = try sandbox.function("scribble", as: ((UInt64, UInt64, UInt64, UInt64) -> Void).self)
@@ -173,9 +232,11 @@ struct RollbackStrategyTests {
         return (strategies, first, try sandbox.restore(snapshot).pages)
     }
 
-    @Test("automatic sheds pages that nobody writes any more, once, and keeps those that calls write")
-    func shed() throws {
-        let (strategies, first, last) = try idleRounds(.automatic, 1_500)
+    @Test(
+        "automatic sheds pages that nobody writes any more, once, and keeps those that calls write",
+        arguments: Content.allCases)
+    func shed(content: Content) throws {
+        let (strategies, first, last) = try idleRounds(.automatic, 1_500, content)
         #expect(first >= 512)
         #expect(strategies.count { $0 == .replace } == 1)
         #expect(strategies.allSatisfy { $0 == .replace || $0 == .copy })

@@ -1,3 +1,4 @@
+import Dispatch
 import Foundation
 import Testing
 
@@ -213,6 +214,30 @@ struct StatusTests {
         #expect(inside.outcomes == ["snapshot", "restore", "mapFile", "by name", "by value"])
         #expect(sandbox.status == .ready && sandbox.mappedFiles == [])
         #expect(try sandbox.call("count") == Int64(1001))
+    }
+
+    @Test("while a call runs, snapshot, restore, mapFile and calls from another thread are refused")
+    func fromAnotherThread() throws {
+        let inside = Inside(file: try TemporaryFile(byteCount: 100))
+        let isRunning = DispatchSemaphore(value: 0)
+        var host = HostFunctions()
+        try host.register("tick") { () -> Void in isRunning.signal() }
+        let sandbox = try Sandbox(guest: .bytes(Guests.behaved), hostFunctions: host)
+        inside.sandbox = sandbox
+        inside.snapshot = try sandbox.snapshot()
+        defer { inside.sandbox = nil }
+        let handle = sandbox.interruptHandle
+        Thread.detachNewThread {
+            isRunning.wait()
+            inside.tryEverything()
+            handle.interrupt()
+        }
+        guard case .interrupted = caughtError(of: { try sandbox.call("spinInHostCalls") }) else {
+            Issue.record("not interrupted")
+            return
+        }
+        #expect(inside.outcomes == ["snapshot", "restore", "mapFile", "by name", "by value"])
+        #expect(sandbox.status == .poisoned && sandbox.mappedFiles == [])
     }
 
     @Test("a sandbox from a snapshot is ready; a poisoned parent does not change that")
