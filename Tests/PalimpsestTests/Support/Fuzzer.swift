@@ -1,3 +1,4 @@
+import Dispatch
 import Foundation
 import Synchronization
 import Testing
@@ -80,7 +81,7 @@ struct Fuzzer {
         let ending = UInt32.random(in: 0...16, using: &random)
         let deadline: ContinuousClock.Instant? =
             ending == 3 || random.next() % 16 == 0 ? .now + .microseconds(Int64(random.next() % 3000)) : nil
-        if ending == 3, random.next() % 2 == 0 { interruptSoon() }
+        let interrupted = ending == 3 && random.next() % 2 == 0 ? interruptSoon() : nil
         let seed = random.next()
         let steps = UInt32.random(in: 0...40, using: &random)
         let (address, byteCount) = (file?.address ?? 0, UInt64(file?.byteCount ?? 0))
@@ -92,15 +93,21 @@ struct Fuzzer {
             outcome = String(error.description.prefix { $0 != ":" && $0 != "." })
         }
         endings[outcome, default: 0] += 1
+        // An interrupt still to come would end a call that only looks.
+        interrupted?.wait()
     }
 
-    private mutating func interruptSoon() {
+    /// - Returns: what is signalled when the interrupt is over, whether it hit the call or came late.
+    private mutating func interruptSoon() -> DispatchSemaphore {
         let handle = sandbox.interruptHandle
         let microseconds = UInt32(random.next() % 2000)
+        let over = DispatchSemaphore(value: 0)
         Thread.detachNewThread {
             usleep(microseconds)
             handle.interrupt()
+            over.signal()
         }
+        return over
     }
 
     /// One of the ways to another state, or back to the same.
