@@ -63,13 +63,10 @@ struct SandboxTests {
         #expect(after.1 < before.1 + 50, "mappings: \(before.1) to \(after.1)")
     }
 
-    private func openSandboxDescriptors() -> Int {
-        (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").count) ?? 0
-    }
+    private func openSandboxDescriptors() -> Int { ProcessLimit.descriptorCount }
 
     private func mappedSegments() -> Int {
-        let maps = (try? String(contentsOfFile: "/proc/self/maps", encoding: .utf8)) ?? ""
-        return maps.split(separator: "\n").count { $0.contains("memfd:palimpsest") || $0.contains("kvm-vcpu") }
+        ProcessMaps.lines().count { $0.contains("memfd:palimpsest") || $0.contains("kvm-vcpu") }
     }
 
     @Test("without KVM, without permission or descriptors, the error says what to do")
