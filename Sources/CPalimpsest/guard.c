@@ -6,21 +6,22 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <string.h>
 
-// The copy this thread is making, if any. Volatile: the handler reads it in the middle of the copy.
+// What this thread is reading, if anything. Volatile: the handler looks at it in the middle of the reading.
 static _Thread_local struct {
     volatile bool active;
     const char *volatile source;
     volatile size_t count;
     sigjmp_buf back;
-} copy;
+} guard;
 
 static struct sigaction previous;
 
 static void on_bus_error(int signal, siginfo_t *info, void *context) {
     const char *address = info->si_addr;
-    if (copy.active && address >= copy.source && address < copy.source + copy.count) {
-        siglongjmp(copy.back, 1);
+    if (guard.active && address >= guard.source && address < guard.source + guard.count) {
+        siglongjmp(guard.back, 1);
     }
     if (previous.sa_flags & SA_SIGINFO) {
         previous.sa_sigaction(signal, info, context);
@@ -47,17 +48,31 @@ int pal_guard_copies(void) {
     return installed;
 }
 
-int pal_copy_guarded(void *destination, const void *source, size_t count) {
-    copy.source = source;
-    copy.count = count;
-    if (sigsetjmp(copy.back, 0)) {
-        copy.active = false;
+// Reads from a file's mapping, in one of two ways.
+static int read_guarded(void *destination, const void *bytes, const void *source, size_t count) {
+    guard.source = source;
+    guard.count = count;
+    if (sigsetjmp(guard.back, 0)) {
+        guard.active = false;
         return -EIO;
     }
-    copy.active = true;
+    guard.active = true;
     __asm__ volatile("" ::: "memory");
-    __builtin_memcpy(destination, source, count);
+    int result = 0;
+    if (destination) {
+        memcpy(destination, source, count);
+    } else {
+        result = memcmp(bytes, source, count) == 0;
+    }
     __asm__ volatile("" ::: "memory");
-    copy.active = false;
-    return 0;
+    guard.active = false;
+    return result;
+}
+
+int pal_copy_guarded(void *destination, const void *source, size_t count) {
+    return read_guarded(destination, NULL, source, count);
+}
+
+int pal_equal_guarded(const void *bytes, const void *source, size_t count) {
+    return read_guarded(NULL, bytes, source, count);
 }

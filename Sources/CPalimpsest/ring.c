@@ -43,8 +43,8 @@ void pal_ring_destroy(struct pal_ring *ring) {
 
 int pal_ring_register_files(struct pal_ring *ring, const int *descriptors, unsigned count) {
     if (ring->has_files) io_uring_unregister_files(&ring->ring);
-    int failure = io_uring_register_files(&ring->ring, descriptors, count);
-    ring->has_files = failure == 0;
+    int failure = count > 0 ? io_uring_register_files(&ring->ring, descriptors, count) : 0;
+    ring->has_files = count > 0 && failure == 0;
     return failure;
 }
 

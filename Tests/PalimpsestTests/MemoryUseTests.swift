@@ -40,11 +40,11 @@ struct MemoryUseTests {
     func recycled() async {
         await #expect(processExitsWith: .success) {
             let original = try Scribe.make(Scribe.configuration(heapPageCount: 4_096))
-            let pages = try original.fill(pages: 1_500)
+            let pages = try original.fill(pages: 500)
             let snapshot = try original.snapshot()
             var first: Sandbox? = try Sandbox(from: snapshot)
             let shell = first?.machine.shell
-            try first?.scribble(pages, pages: 1_500, value: 1)
+            try first?.scribble(pages, pages: 500, value: 1)
             first = nil
             let second = try Sandbox(from: snapshot, configuration: .init(copiesWriteSet: false))
             #expect(second.machine.shell === shell)

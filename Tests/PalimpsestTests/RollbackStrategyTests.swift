@@ -207,7 +207,10 @@ struct RollbackStrategyTests {
     private func idleRounds(
         _ strategy: RollbackStrategy, _ count: Int, _ content: Content = .bytes
     ) throws -> (strategies: [RollbackStrategy], first: Int, last: Int) {
-        let sandbox = try Scribe.make(Scribe.configuration(strategy, heapPageCount: 1_100))
+        var configuration = Scribe.configuration(strategy, heapPageCount: 1_100)
+        // Room to spare: with less, the first rollback would shed everything for want of it.
+        configuration.scratchByteCount = 16 << 20
+        let sandbox = try Scribe.make(configuration)
         let file = try TemporaryFile(byteCount: 512 * pageByteCount)
         var pages: UInt64 = 0x2_0000_0000
         switch content {

@@ -26,4 +26,7 @@ int pal_guard_copies(void);
 /// the process would otherwise be killed by SIGBUS (mmap(2)). Makes no system call.
 int pal_copy_guarded(void *_Nonnull destination, const void *_Nonnull source, size_t count);
 
+/// Compares with a file's mapping under the same guard: 1 if the bytes are the same, 0 if not, -EIO if some are gone.
+int pal_equal_guarded(const void *_Nonnull bytes, const void *_Nonnull source, size_t count);
+
 #endif

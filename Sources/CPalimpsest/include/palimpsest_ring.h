@@ -21,7 +21,8 @@ struct pal_ring;
 int pal_ring_create(struct pal_ring *_Nullable *_Nonnull ring, unsigned entries);
 void pal_ring_destroy(struct pal_ring *_Nonnull ring);
 
-/// Registers these files in place of those registered before; minus errno on failure.
+/// Registers these files in place of those registered before, none if `count` is 0; minus errno on failure, with none
+/// registered.
 int pal_ring_register_files(struct pal_ring *_Nonnull ring, const int *_Nonnull descriptors, unsigned count);
 
 /// Registers these buffers in place of those registered before, none if `count` is 0; minus errno on failure, with

@@ -41,6 +41,8 @@ final class AddressSpace {
     deinit { filePage?.deallocate() }
 
     var root: GuestPhysicalAddress { tables.root }
+    /// Copies have used up more than half of what there was for them.
+    var isPoolScarce: Bool { tables.pool.isScarce }
 
     func mapping(at address: GuestVirtualAddress) -> RegionMap.Mapping? { image.regions.mapping(at: address) }
 
@@ -78,12 +80,17 @@ final class AddressSpace {
     /// The list was made under another image: which of its pages calls write under this one has yet to be seen.
     private var isListInherited = false
 
-    /// Remembers with the image what calls have written since the last rollback: `new`, and of a list that was there
-    /// before the image was, every page that is not as the image has it.
+    /// A list no longer than this is learned whole.
+    private static let wholeListPageCount = 64
+
+    /// Remembers with the image what calls have written since the last rollback: `new`; and of a list that was there
+    /// before the image was, every page that is not as the image has it, or all if they are few: that a call writes the
+    /// same again shows in no comparison.
     func learnWriteSet(_ new: [GuestVirtualAddress]) {
         if isListInherited {
             isListInherited = false
-            image.writeSet.formUnion(tracked.changed(from: image))
+            let isShort = tracked.pageCount <= AddressSpace.wholeListPageCount
+            image.writeSet.formUnion(isShort ? tracked.addresses : tracked.changed(from: image))
         } else if !new.isEmpty {
             image.writeSet.formUnion(new)
         }
@@ -178,9 +185,9 @@ final class AddressSpace {
         case unreadable(path: String)
     }
 
-    /// Copies pages before anyone writes them: a write set.
+    /// Copies pages before anyone writes them: a write set, or as much of it as there is room to spare for.
     func copyAhead(_ pages: some Sequence<GuestVirtualAddress>) throws(CopyFailure) {
-        for page in pages {
+        for page in pages where !isPoolScarce {
             guard let mapping = mapping(at: page), mapping.region.access.contains(.write) else { continue }
             let entry = tables[page]
             if entry.isCopyOnWrite {
@@ -194,7 +201,7 @@ final class AddressSpace {
     /// Copies `page`, which must be, and such of its neighbours as may be.
     private func copyCluster(around page: GuestVirtualAddress, _ mapping: RegionMap.Mapping) throws(CopyFailure) {
         try copyPage(page, mapping)
-        guard !tables.pool.isScarce else { return }
+        guard !isPoolScarce else { return }
         for neighbour in cluster.neighbours(of: page, in: mapping.region.guest)
         where neighbour != page && tables[neighbour].isCopyOnWrite {
             do throws(CopyFailure) { try copyPage(neighbour, mapping) } catch { return }

@@ -5,6 +5,7 @@
 final class FramePool {
     let frames: Range<GuestPhysicalAddress>
     private let memory: UnsafeMutableRawPointer
+    private let first: GuestPhysicalAddress
     private var next: GuestPhysicalAddress
 
     /// - Parameters:
@@ -13,12 +14,13 @@ final class FramePool {
     init(frames: Range<GuestPhysicalAddress>, memory: UnsafeMutableRawPointer, usedByteCount: Int = 0) {
         self.frames = frames
         self.memory = memory
-        next = frames.lowerBound + usedByteCount
+        first = frames.lowerBound + usedByteCount
+        next = first
     }
 
     var usedByteCount: Int { next - frames.lowerBound }
-    /// More than half of the frames are taken: no more to spare for guesses.
-    var isScarce: Bool { usedByteCount > (frames.upperBound - frames.lowerBound) / 2 }
+    /// More than half of the frames that were to be had are taken: no more to spare for guesses.
+    var isScarce: Bool { next - first > (frames.upperBound - first) / 2 }
 
     /// A zero-filled frame; nil when the pool is used up.
     func allocate() -> GuestPhysicalAddress? {

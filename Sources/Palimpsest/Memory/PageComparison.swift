@@ -1,3 +1,4 @@
+import CPalimpsest
 import Glibc
 
 /// Comparing a page with its pristine content.
@@ -9,11 +10,14 @@ enum PageComparison {
 
     static func isZero(_ page: UnsafeRawPointer) -> Bool { memcmp(page, zeros, pageByteCount) == 0 }
 
-    /// Not for a file's pages, which may vanish meanwhile.
+    /// A page that a file has lost is equal to nothing.
     static func isEqual(_ page: UnsafeRawPointer, _ content: PageMap.Content) -> Bool {
         switch content {
         case .zero: isZero(page)
-        case .layer(let layer, let offset): memcmp(page, layer.bytes(at: offset), pageByteCount) == 0
+        case .layer(let layer, let offset):
+            layer.file == nil
+                ? memcmp(page, layer.bytes(at: offset), pageByteCount) == 0
+                : pal_equal_guarded(page, layer.bytes(at: offset), pageByteCount) == 1
         }
     }
 }

@@ -91,11 +91,8 @@ final class TrackedPages {
         pages.filter { isChanged($0, from: image) }.map(\.address)
     }
 
-    /// A file's page counts as changed: its pristine bytes may be gone, or not be in memory.
     private func isChanged(_ page: Page, from image: MemoryImage) -> Bool {
-        let content = image.pages.content(of: page.address)
-        if case .layer(let layer, _) = content, layer.file != nil { return true }
-        return !PageComparison.isEqual(page.frame, content)
+        !PageComparison.isEqual(page.frame, image.pages.content(of: page.address))
     }
 
     /// Looks which pages have been written since the last rollback, and which have not.

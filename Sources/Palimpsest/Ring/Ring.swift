@@ -24,7 +24,6 @@ final class Ring {
     let entryCount: Int
     private(set) var preparedCount = 0
     private let ring: OpaquePointer
-    private var files: [CInt] = []
 
     /// - Parameter entryCount: a power of two, at most `maximumEntryCount`.
     /// - Throws: `MachineError` if this process may not have a ring (ENOSYS, EPERM) or there is no memory for one.
@@ -40,13 +39,10 @@ final class Ring {
 
     var isFull: Bool { preparedCount == entryCount }
 
-    /// Registers files; reads name them by index. Nothing happens if they are registered already.
-    func register(files new: [CInt]) throws(MachineError) {
-        guard new != files else { return }
-        files = []
-        let result = pal_ring_register_files(ring, new, UInt32(new.count))
+    /// Registers files; reads name them by index. In place of what was registered before, which the kernel lets go.
+    func register(files: [CInt]) throws(MachineError) {
+        let result = pal_ring_register_files(ring, files, UInt32(files.count))
         guard result == 0 else { throw MachineError("io_uring_register", Errno(rawValue: -result)) }
-        files = new
     }
 
     /// Registers memory: the kernel pins it once, not once a read. In place of what was registered before.

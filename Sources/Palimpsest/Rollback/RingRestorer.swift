@@ -27,8 +27,11 @@ final class RingRestorer {
 
     private var state = State.unknown
     private var unusedCount = 0
-    /// The list whose destinations are registered, and the one that was restored last.
-    private var registeredVersion: UInt64?
+    /// What is registered belongs to one list of pages, told from all others by its version; never to a descriptor's
+    /// number, which the next file may have.
+    private var filesVersion: UInt64?
+    private var buffersVersion: UInt64?
+    /// The list that was restored last.
     private var lastVersion: UInt64?
 
     /// Whether this process can have a ring; makes one at the first question.
@@ -64,7 +67,8 @@ final class RingRestorer {
 
     private func close() {
         state = .unknown
-        registeredVersion = nil
+        filesVersion = nil
+        buffersVersion = nil
         unusedCount = 0
     }
 
@@ -75,11 +79,13 @@ final class RingRestorer {
         if unusedCount >= RingRestorer.unusedLimit { close() }
     }
 
-    /// Lets go of scratch memory that is about to be given back.
-    func releaseBuffers() {
-        guard registeredVersion != nil, case .open(let ring) = state else { return }
-        registeredVersion = nil
-        try? ring.register(buffers: [])
+    /// Lets go of the files and the memory of a list that is about to change.
+    func release() {
+        guard case .open(let ring) = state else { return }
+        if filesVersion != nil { try? ring.register(files: []) }
+        if buffersVersion != nil { try? ring.register(buffers: []) }
+        filesVersion = nil
+        buffersVersion = nil
     }
 
     /// Restores every page of the list: zero pages are filled, all others read.
@@ -87,13 +93,9 @@ final class RingRestorer {
         let ring = try ring(for: tracked.runs.reduce(0) { $0 + RingRestorer.requestCount($1) })
         unusedCount = 0
         let files = descriptors(tracked.runs)
-        do throws(MachineError) {
-            if !files.isEmpty { try ring.register(files: files) }
-        } catch {
-            throw .ringUnavailable(error)
-        }
+        try register(files, of: tracked, ring)
         registerDestinations(of: tracked, ring)
-        let isRegistered = registeredVersion == tracked.version
+        let isRegistered = buffersVersion == tracked.version
         for (index, run) in tracked.runs.enumerated() {
             guard let file = files.firstIndex(of: run.descriptor) else {
                 run.destination.initializeMemory(as: UInt8.self, repeating: 0, count: run.byteCount)
@@ -115,15 +117,25 @@ final class RingRestorer {
         return found
     }
 
+    private func register(_ files: [CInt], of tracked: TrackedPages, _ ring: Ring) throws(RollbackError) {
+        guard filesVersion != tracked.version else { return }
+        release()
+        do throws(MachineError) {
+            try ring.register(files: files)
+            filesVersion = tracked.version
+        } catch {
+            throw .ringUnavailable(error)
+        }
+    }
+
     /// Registers the destinations of a list that comes the second time: it will come again.
     private func registerDestinations(of tracked: TrackedPages, _ ring: Ring) {
         defer { lastVersion = tracked.version }
-        guard registeredVersion != tracked.version else { return }
-        releaseBuffers()
+        guard buffersVersion != tracked.version else { return }
         guard lastVersion == tracked.version, tracked.runs.count <= RingRestorer.maximumBufferCount else { return }
         let buffers = tracked.runs.map { iovec(iov_base: $0.destination, iov_len: $0.byteCount) }
         // More than may be locked, or than the kernel takes at once: reads work without.
-        if (try? ring.register(buffers: buffers)) != nil { registeredVersion = tracked.version }
+        if (try? ring.register(buffers: buffers)) != nil { buffersVersion = tracked.version }
     }
 
     private func read(_ run: RestoreRun, _ file: Int, _ buffer: Int?, _ ring: Ring) throws(RollbackError) {

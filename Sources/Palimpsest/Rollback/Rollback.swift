@@ -39,10 +39,12 @@ final class Rollback {
         }
     }
 
-    /// To be called before the memory's scratch is given back or wiped.
-    func releaseMemory() { ring.releaseBuffers() }
+    /// To be called before the memory gets another image or other scratch: nothing of the old is held on to.
+    func release() { ring.release() }
 
     private func choose(_ memory: AddressSpace) -> RollbackStrategy {
+        // Whatever the strategy: what earlier calls have used up is not to be missing in later ones.
+        if memory.isPoolScarce { return .replace }
         guard strategy == .automatic else { return strategy }
         if idlePages.shouldBeShed(memory) { return .replace }
         guard memory.tracked.hasFileRuns, residency.callsForRing(memory.tracked.runs), ring.isAvailable else {
@@ -51,8 +53,9 @@ final class Rollback {
         return .ioUring
     }
 
-    /// The pages to keep ready when the rest is shed: those that calls still write.
-    func activePages(_ memory: AddressSpace) -> [GuestVirtualAddress] {
-        strategy == .automatic ? memory.tracked.active(rounds: IdlePages.rounds) : memory.tracked.addresses
+    /// The pages that are copied ahead after a `replace`: those that calls still write; none if they were too many.
+    func pagesToKeepReady(_ memory: AddressSpace) -> [GuestVirtualAddress] {
+        if memory.isPoolScarce { return [] }
+        return strategy == .automatic ? memory.tracked.active(rounds: IdlePages.rounds) : memory.tracked.addresses
     }
 }

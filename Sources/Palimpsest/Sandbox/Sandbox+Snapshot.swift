@@ -19,7 +19,7 @@ extension Sandbox {
             case .tooLarge(let byteCount, let limit): throw .snapshotTooLarge(byteCount: byteCount, limit: limit)
             }
         }
-        if image !== machine.memory.image { machine.memory.adopt(image) }
+        if image !== machine.memory.image { adopt(image) }
         return Snapshot(
             memory: image, program: program,
             requiredHostFunctions: hostFunctions.functions.map { .init(name: $0.name, signature: $0.signature) })
@@ -32,8 +32,8 @@ extension Sandbox {
     /// attached to costs the pages written and no system call; a relative of it the same, if nothing but written pages
     /// differs; any other one, new page tables and a slot change.
     /// - Returns: what was done.
-    /// - Throws: `SandboxError.callInProgress`, `hostFunctionRequired`, `mappedFileChanged`: nothing has changed.
-    ///   `mappedFileUnreadable`, `ringUnavailable`, `machine`, `invalidConfiguration` (scratch too small): the status is
+    /// - Throws: `SandboxError.callInProgress`, `hostFunctionRequired`, `mappedFileChanged` (not for the snapshot it is
+    ///   attached to, whose files it does not look at): nothing has changed. `mappedFileUnreadable`, `ringUnavailable`, `machine`, `invalidConfiguration` (scratch too small): the status is
     ///   `poisoned` or `unrecoverable`, and restoring can be tried again.
     ///
     /// Afterwards the status is `ready`, whatever it was: a virtual machine that could not be trusted is replaced.
@@ -81,6 +81,11 @@ extension Sandbox {
         return try bringBack(newPageCount: new.count)
     }
 
+    /// The last that a sandbox does: what its calls have written since the last rollback helps those that come.
+    func learnWriteSet() {
+        if !machine.isBroken { machine.memory.learnWriteSet(collectWrites()) }
+    }
+
     /// Lists everything that was written: by the guest, and by the host for it.
     private func collectWrites() -> [GuestVirtualAddress] {
         trackHostWrites()
@@ -97,7 +102,7 @@ extension Sandbox {
             status = .poisoned
             throw failure(error)
         }
-        if strategy == .replace { try replace(with: memory.image, copying: rollback.activePages(memory)) }
+        if strategy == .replace { try replace(with: memory.image, copying: rollback.pagesToKeepReady(memory)) }
         return RollbackReport(strategy: strategy, pages: pageCount, newPages: newPageCount)
     }
 
@@ -117,7 +122,7 @@ extension Sandbox {
         let newPageCount = machine.isBroken ? 0 : collectWrites().count
         let report: RollbackReport
         if !machine.isBroken, rollback.strategy != .replace, memory.coversDifferences(from: snapshot.memory) {
-            memory.adopt(snapshot.memory)
+            adopt(snapshot.memory)
             report = try bringBack(newPageCount: newPageCount)
         } else {
             try Sandbox.checkFiles(snapshot.memory)
@@ -128,11 +133,16 @@ extension Sandbox {
         return report
     }
 
+    private func adopt(_ image: MemoryImage) {
+        rollback.release()
+        machine.memory.adopt(image)
+    }
+
     private func replace(
         with image: MemoryImage, copying ahead: [GuestVirtualAddress]
     ) throws(SandboxError) {
         status = .unrecoverable
-        rollback.releaseMemory()
+        rollback.release()
         try machine.replace(with: image, copying: ahead)
         control.attach(machine.vcpu.state)
     }

@@ -90,7 +90,10 @@ public final class Sandbox {
         }
     }
 
-    deinit { Watchdog.shared.remove(control) }
+    deinit {
+        Watchdog.shared.remove(control)
+        learnWriteSet()
+    }
 
     /// Stops calls of this sandbox from other threads.
     public var interruptHandle: InterruptHandle { InterruptHandle(control: control) }

@@ -11,7 +11,8 @@ public struct SandboxConfiguration: Sendable {
     public var stackByteCount: Int
     /// String and byte arguments of one call, and the largest result: 8 KiB to 64 MiB. 1 KiB of it is the header.
     public var mailboxByteCount: Int
-    /// Page tables, and copies of the image's pages that the guest writes to: 1 MiB to 4 GiB.
+    /// Page tables, and copies of the image's pages that the guest writes to: 1 MiB to 4 GiB. A call can count on half of
+    /// what the image's own tables leave: a rollback that finds less starts again from the snapshot's tables.
     public var scratchByteCount: Int
     /// How `Sandbox.restore` brings pages back.
     public var rollbackStrategy: RollbackStrategy

@@ -4,7 +4,7 @@ import Synchronization
 final class ShellCache: Sendable {
     static let shared = ShellCache(limit: 16)
 
-    /// A shell costs the kernel up to 0.8 MiB, and 1 MiB of scratch.
+    /// A shell costs the kernel up to 0.8 MiB, and 48 KiB of scratch.
     let limit: Int
     private let shells = Mutex<[MachineShell]>([])
 
