@@ -20,7 +20,8 @@ static struct sigaction previous;
 
 static void on_bus_error(int signal, siginfo_t *info, void *context) {
     const char *address = info->si_addr;
-    if (guard.active && address >= guard.source && address < guard.source + guard.count) {
+    // A positive code is the kernel's own: what a process sends with kill(2) has other things where the address is.
+    if (info->si_code > 0 && guard.active && address >= guard.source && address < guard.source + guard.count) {
         siglongjmp(guard.back, 1);
     }
     if (previous.sa_flags & SA_SIGINFO) {
@@ -48,8 +49,19 @@ int pal_guard_copies(void) {
     return installed;
 }
 
+// A thread that blocks SIGBUS would be killed by it: unblocked once a thread.
+static void accept_bus_errors(void) {
+    static _Thread_local bool accepted;
+    if (accepted) return;
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGBUS);
+    accepted = pthread_sigmask(SIG_UNBLOCK, &set, NULL) == 0;
+}
+
 // Reads from a file's mapping, in one of two ways.
 static int read_guarded(void *destination, const void *bytes, const void *source, size_t count) {
+    accept_bus_errors();
     guard.source = source;
     guard.count = count;
     if (sigsetjmp(guard.back, 0)) {

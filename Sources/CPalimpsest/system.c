@@ -22,20 +22,21 @@ int pal_memfd_seal(int descriptor) {
     return fcntl(descriptor, F_ADD_SEALS, seals) < 0 ? -errno : 0;
 }
 
-int pal_memfd_clear(int descriptor, void *memory, size_t kept) {
+int pal_memfd_clear(int descriptor, void *memory, size_t count, size_t kept) {
     off_t end = 0;
-    for (;;) {
+    while (kept > 0) {
         off_t start = lseek(descriptor, end, SEEK_DATA);
         if (start < 0) return errno == ENXIO ? 0 : -errno;
         end = lseek(descriptor, start, SEEK_HOLE);
         if (end < 0) return -errno;
-        size_t filled = (size_t)(end - start) < kept ? (size_t)(end - start) : kept;
-        __builtin_memset((char *)memory + start, 0, filled);
-        kept -= filled;
-        start += (off_t)filled;
-        if (start == end) continue;
-        if (fallocate(descriptor, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, start, end - start) < 0) return -errno;
+        if ((size_t)(end - start) > kept) end = start + (off_t)kept;
+        __builtin_memset((char *)memory + start, 0, (size_t)(end - start));
+        kept -= (size_t)(end - start);
     }
+    // All the rest at once, however many pieces it is in.
+    off_t rest = (off_t)count - end;
+    if (rest == 0) return 0;
+    return fallocate(descriptor, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, end, rest) < 0 ? -errno : 0;
 }
 
 static void ignore_kick(int signal) { (void)signal; }

@@ -13,9 +13,9 @@ int pal_memfd_create(const char *_Nonnull name);
 /// Seals a memfd for ever: no write, no growing, no shrinking, no further seals; minus errno on failure.
 int pal_memfd_seal(int descriptor);
 
-/// Zero-fills a memfd that is mapped at `memory`: the first `kept` bytes that exist are filled, the others given back to
-/// the system. Minus errno on failure.
-int pal_memfd_clear(int descriptor, void *_Nonnull memory, size_t kept);
+/// Zero-fills a memfd of `count` bytes that is mapped at `memory`: the first `kept` bytes that exist are filled, the
+/// others given back to the system. Minus errno on failure.
+int pal_memfd_clear(int descriptor, void *_Nonnull memory, size_t count, size_t kept);
 
 /// The real-time signal that stops a running vCPU. The first call claims a free one (default disposition) and
 /// gives it an empty handler without SA_RESTART; minus errno if there is none.

@@ -1,3 +1,5 @@
+import CPalimpsest
+
 /// Puts values where the System V AMD64 ABI has them (3.2.3): six integer registers, eight vector registers, then
 /// the stack. Strings and byte arrays go into the mailbox's data area, and their address and length into two
 /// integer registers, or, if only one is left, both onto the stack.
@@ -14,56 +16,73 @@ public struct GuestValueEncoder {
     @usableFromInline var floatCount = 0
     @usableFromInline var stackCount = 0
     @usableFromInline var dataCount: Int
+    /// Registers and words of stack there are: those of a call, or the two words of a host function's result.
+    @usableFromInline let integerLimit: Int
+    @usableFromInline let floatLimit: Int
+    @usableFromInline let stackLimit: Int
     /// Bytes of arguments that did not fit the mailbox.
     @usableFromInline var missingByteCount = 0
 
-    @usableFromInline static let integerRegisterCount = 6
-    @usableFromInline static let floatRegisterCount = 8
-
+    /// For the arguments of a call.
     init(
         integers: UnsafeMutablePointer<UInt64>, floats: UnsafeMutablePointer<UInt64>,
-        stack: UnsafeMutablePointer<UInt64>, data: UnsafeMutableRawBufferPointer, dataAddress: UInt64,
-        dataCount: Int = 0
+        stack: UnsafeMutablePointer<UInt64>, data: UnsafeMutableRawBufferPointer, dataAddress: UInt64
     ) {
+        (integerLimit, floatLimit, stackLimit) = (6, 8, Int(PAL_MAX_STACK_WORDS))
+        dataCount = 0
         self.integers = integers
         self.floats = floats
         self.stack = stack
         self.data = data
         self.dataAddress = dataAddress
+    }
+
+    /// For the result of a host function: `result` has two words.
+    init(
+        result: UnsafeMutablePointer<UInt64>, data: UnsafeMutableRawBufferPointer, dataAddress: UInt64, dataCount: Int
+    ) {
+        (integers, floats, stack) = (result, result, result)
+        (integerLimit, floatLimit, stackLimit) = (2, 1, 0)
+        self.data = data
+        self.dataAddress = dataAddress
         self.dataCount = dataCount
     }
 
-    // At most 12 arguments of at most two words each: the 24 words of stack always suffice.
+    // At most 12 arguments of at most two words each: the 24 words of stack always suffice, unless a value of the
+    // embedder's own type encodes more than one.
+    @inlinable mutating func push(_ word: UInt64) {
+        precondition(stackCount < stackLimit, "a GuestValue must encode itself as exactly one value")
+        stack[stackCount] = word
+        stackCount &+= 1
+    }
+
     @inlinable mutating func integer(_ value: UInt64) {
-        if integerCount < GuestValueEncoder.integerRegisterCount {
+        if integerCount < integerLimit {
             integers[integerCount] = value
             integerCount &+= 1
         } else {
-            stack[stackCount] = value
-            stackCount &+= 1
+            push(value)
         }
     }
 
     @inlinable mutating func floatingPoint(_ bits: UInt64) {
-        if floatCount < GuestValueEncoder.floatRegisterCount {
+        if floatCount < floatLimit {
             floats[floatCount] = bits
             floatCount &+= 1
         } else {
-            stack[stackCount] = bits
-            stackCount &+= 1
+            push(bits)
         }
     }
 
     @inlinable mutating func bytes(_ bytes: UnsafeRawBufferPointer) {
         let address = append(bytes)
-        if integerCount &+ 2 <= GuestValueEncoder.integerRegisterCount {
+        if integerCount &+ 2 <= integerLimit {
             integers[integerCount] = address
             integers[integerCount &+ 1] = UInt64(bytes.count)
             integerCount &+= 2
         } else {
-            stack[stackCount] = address
-            stack[stackCount &+ 1] = UInt64(bytes.count)
-            stackCount &+= 2
+            push(address)
+            push(UInt64(bytes.count))
         }
     }
 

@@ -8,8 +8,6 @@ public enum MachineError: Error, Sendable, Equatable, CustomStringConvertible {
     case kvmPermissionDenied(path: String)
     /// KVM lacks something the engine cannot do without.
     case kvmCapabilityMissing(name: String)
-    /// The processor lacks something the engine cannot do without.
-    case cpuFeatureMissing(name: String)
     /// The process has no descriptor left; a sandbox takes four.
     case tooManyOpenFiles(operation: String)
     /// The system has no memory left for a segment or a virtual machine.
@@ -36,8 +34,6 @@ public enum MachineError: Error, Sendable, Equatable, CustomStringConvertible {
         case .kvmCapabilityMissing(let name):
             "KVM here lacks \(name), which the engine needs. Run a newer kernel; palimpsest doctor lists all that "
                 + "is needed."
-        case .cpuFeatureMissing(let name):
-            "This processor lacks \(name), which the engine needs."
         case .tooManyOpenFiles(let operation):
             "\(operation): too many open files. A sandbox takes four descriptors; raise the limit (ulimit -n)."
         case .outOfMemory(let operation):

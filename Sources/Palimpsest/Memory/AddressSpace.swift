@@ -35,12 +35,16 @@ final class AddressSpace {
         self.image = image
         self.scratch = scratch
         tables = try image.tables().copy(to: scratch)
+        imageTableCount = tables.trackedTables.count
         try fillMailbox()
     }
 
     deinit { filePage?.deallocate() }
 
     var root: GuestPhysicalAddress { tables.root }
+    /// Tracked tables that no listed page is in, beyond those of the image.
+    var idleTableCount: Int { max(0, tables.trackedTables.count - imageTableCount - tracked.tableCount) }
+    private let imageTableCount: Int
     /// Copies have used up more than half of what there was for them.
     var isPoolScarce: Bool { tables.pool.isScarce }
 
@@ -85,9 +89,12 @@ final class AddressSpace {
 
     /// Remembers with the image what calls have written since the last rollback: `new`; and of a list that was there
     /// before the image was, every page that is not as the image has it, or all if they are few: that a call writes the
-    /// same again shows in no comparison.
-    func learnWriteSet(_ new: [GuestVirtualAddress]) {
-        if isListInherited {
+    /// same again shows in no comparison. From calls that did not end well nothing is learned.
+    func learnWriteSet(_ new: [GuestVirtualAddress], callsEndedWell: Bool) {
+        if !callsEndedWell {
+            // What is listed now will not be new again, when good calls write it.
+            isListInherited = isListInherited || !new.isEmpty
+        } else if isListInherited {
             isListInherited = false
             let isShort = tracked.pageCount <= AddressSpace.wholeListPageCount
             image.writeSet.formUnion(isShort ? tracked.addresses : tracked.changed(from: image))
@@ -120,16 +127,14 @@ final class AddressSpace {
         }
     }
 
-    /// Adds a region with a layer of its own. Its pages were absent: making them present needs no flush. Nor does
-    /// making them absent again, if the tables do not fit: the guest has not run meanwhile.
+    /// Adds a region with a layer of its own. Its pages were absent: making them present needs no flush.
+    /// - Throws: `ScratchExhausted` before anything is done.
     func add(_ mapping: RegionMap.Mapping, _ layer: MemoryLayer) throws(ScratchExhausted) {
         let (pages, access) = (mapping.region.guest, mapping.region.access)
-        do throws(ScratchExhausted) {
-            try tables.map(pages, to: layer.place, access: access, copyOnWrite: access.contains(.write))
-        } catch {
-            tables.unmap(pages)
-            throw error
+        guard PageTables.maximumTableCount(for: pages) <= tables.pool.remainingFrameCount else {
+            throw ScratchExhausted()
         }
+        try tables.map(pages, to: layer.place, access: access, copyOnWrite: access.contains(.write))
         adopt(image.adding(mapping, layer))
     }
 
@@ -143,6 +148,7 @@ final class AddressSpace {
         let entry = tables[address.page]
         if case .none = mapping.backing { return .denied }
         if entry.isPresent && !(isWrite && entry.isCopyOnWrite) { return acceptSpurious(address) }
+        spurious.count = 0
         do throws(CopyFailure) {
             if entry.isPresent {
                 try copyCluster(around: address.page, mapping)

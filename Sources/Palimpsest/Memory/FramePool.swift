@@ -19,6 +19,7 @@ final class FramePool {
     }
 
     var usedByteCount: Int { next - frames.lowerBound }
+    var remainingFrameCount: Int { (frames.upperBound - next) / pageByteCount }
     /// More than half of the frames that were to be had are taken: no more to spare for guesses.
     var isScarce: Bool { next - first > (frames.upperBound - first) / 2 }
 

@@ -4,7 +4,7 @@ struct MappedFileIdentity: Equatable, Sendable {
     let byteCount: Int
     let device: UInt64
     let inode: UInt64
-    /// Modification time, in nanoseconds since 1970.
+    /// Modification time, in nanoseconds since 1970; after the year 2262 modulo 2^64, which compares as well.
     let modified: Int64
     /// SHA-256, if it was asked for.
     let digest: [UInt8]?

@@ -118,10 +118,12 @@ final class PageTables {
         }
     }
 
-    /// Makes pages absent whose mapping no processor can have seen yet. Tables stay.
-    func unmap(_ pages: Range<GuestVirtualAddress>) {
-        for offset in stride(from: 0, to: pages.upperBound - pages.lowerBound, by: pageByteCount) {
-            leaf(pages.lowerBound + offset)?.pointee = PageTableEntry.absent.rawValue
+    /// How many tables mapping `pages` can take at most: at each level one for every span that the range touches.
+    static func maximumTableCount(for pages: Range<GuestVirtualAddress>) -> Int {
+        (0..<3).reduce(0) { count, level in
+            let shift = UInt64(21 + 9 * level)
+            let last = (pages.upperBound.rawValue - 1) >> shift
+            return count + Int(last - pages.lowerBound.rawValue >> shift) + 1
         }
     }
 }

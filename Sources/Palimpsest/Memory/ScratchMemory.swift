@@ -50,7 +50,7 @@ final class ScratchMemory {
         isFresh = false
         let keptByteCount = ScratchMemory.keptPageCount * pageByteCount
         let result = pal_memfd_clear(
-            segment.descriptor.rawValue, segment.memory.baseAddress.unsafelyUnwrapped, keptByteCount)
+            segment.descriptor.rawValue, segment.memory.baseAddress.unsafelyUnwrapped, segment.byteCount, keptByteCount)
         guard result == 0 else { throw MachineError("clearing a memfd", Errno(rawValue: -result)) }
     }
 }

@@ -27,6 +27,17 @@ final class TrackedPages {
 
     var pageCount: Int { pages.count }
     var addresses: [GuestVirtualAddress] { pages.map(\.address) }
+    /// Leaf tables that listed pages are in.
+    var tableCount: Int {
+        var count = 0
+        var last: UInt64?
+        for page in pages {
+            let table = page.address.rawValue / UInt64(PageTables.tableSpan)
+            if table != last { count += 1 }
+            last = table
+        }
+        return count
+    }
 
     /// Puts newly dirty pages on the list. The scan is the hot path; finding some is not.
     /// - Returns: the new pages.

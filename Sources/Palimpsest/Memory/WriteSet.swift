@@ -5,8 +5,8 @@ import Synchronization
 /// Shared by every sandbox of the snapshot, on any thread. Sandboxes add to it when they first find a page written,
 /// never in the steady state.
 final class WriteSet: Sendable {
-    /// 16 MiB of pages: a guest cannot make every later sandbox dear.
-    static let limit = 4096
+    /// 4 MiB of pages, some 3 ms to copy: how dear a guest can make every later sandbox.
+    static let limit = 1024
 
     private let pages = Mutex<Set<GuestVirtualAddress>>([])
 

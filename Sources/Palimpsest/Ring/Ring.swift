@@ -17,8 +17,6 @@ final class Ring {
 
     /// Most requests a ring can take at once: the kernel's `IORING_MAX_ENTRIES`.
     static let maximumEntryCount = 32_768
-    /// Most buffers a ring can have registered: the kernel's `IORING_MAX_REG_BUFFERS`.
-    static let maximumBufferCount = 16_384
 
     /// Requests that can be submitted at once.
     let entryCount: Int

@@ -1,33 +1,38 @@
-/// Notices pages that are restored every time though nobody writes them any more, and says when dropping them pays.
+/// Notices what every rollback carries though nobody uses it any more, and says when dropping it pays: pages that are
+/// restored though no call writes them, and page tables that are scanned though no listed page is in them.
 ///
-/// Dirty bits are never cleared, so a page written once is copied by every rollback after. Every 64th rollback looks
-/// which pages were clean anyway. What copying them has cost since is added up; once it exceeds what it costs to start
-/// from the snapshot's page tables again, that is done (the ski-rental rule: never more than twice the best).
+/// Dirty bits are never cleared, so a page written once is copied by every rollback after. Now and then, often at first,
+/// a rollback looks which pages were clean anyway. What carrying them has cost is added up; once it exceeds what it costs
+/// to start from the snapshot's page tables again, that is done (the ski-rental rule).
 struct IdlePages {
     /// Looks in a row that must find a page clean before it counts as idle.
     static let rounds = 2
+    /// Looks come after 1, 2, 4, ... rollbacks, and from here on after as many each.
     private static let interval = 64
-    /// What `replace` costs, in copied pages: some 400 us at 0.08 us a page, and 5 us for each page that stays in use.
+    /// What `replace` costs, in copied pages (0.08 us): some 400 us; 1.6 us for each page there is, to be wiped and
+    /// allocated again; and 5 us for each that stays in use. Scanning a table costs about a page.
     private static let replacePageCopies = 5_000
+    private static let replacePageCopiesPerPage = 20
     private static let replacePageCopiesPerActivePage = 60
 
     private var count = 0
+    private var lastLook = 0
     private var wastedPageCopies = 0
 
     /// To be asked once before every rollback.
     mutating func shouldBeShed(_ memory: AddressSpace) -> Bool {
         count += 1
-        guard count.isMultiple(of: IdlePages.interval) else { return false }
-        let idle = memory.tracked.inspect(memory.image, rounds: IdlePages.rounds)
-        guard idle > 0 else {
-            wastedPageCopies = 0
+        guard count.isMultiple(of: IdlePages.interval) || count < IdlePages.interval && count & (count - 1) == 0 else {
             return false
         }
-        wastedPageCopies += idle * IdlePages.interval
-        let active = memory.tracked.pageCount - idle
-        let price = IdlePages.replacePageCopies + active * IdlePages.replacePageCopiesPerActivePage
-        guard wastedPageCopies > price else { return false }
-        wastedPageCopies = 0
-        return true
+        let idlePages = memory.tracked.inspect(memory.image, rounds: IdlePages.rounds)
+        let idle = idlePages + memory.idleTableCount
+        wastedPageCopies = idle == 0 ? 0 : wastedPageCopies + idle * (count - lastLook)
+        lastLook = count
+        let pageCount = memory.tracked.pageCount
+        let price =
+            IdlePages.replacePageCopies + pageCount * IdlePages.replacePageCopiesPerPage
+            + (pageCount - idlePages) * IdlePages.replacePageCopiesPerActivePage
+        return wastedPageCopies > price
     }
 }

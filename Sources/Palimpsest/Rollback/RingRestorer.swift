@@ -22,7 +22,8 @@ final class RingRestorer {
     private enum State {
         case unknown
         case open(Ring)
-        case closed(MachineError)
+        /// The kernel has none, or a policy forbids it: no need to ask again.
+        case forbidden(MachineError)
     }
 
     private var state = State.unknown
@@ -40,7 +41,7 @@ final class RingRestorer {
     private func ring(for requestCount: Int) throws(RollbackError) -> Ring {
         switch state {
         case .open(let ring) where ring.entryCount >= min(requestCount, Ring.maximumEntryCount): return ring
-        case .closed(let error): throw .ringUnavailable(error)
+        case .forbidden(let error): throw .ringUnavailable(error)
         case .open, .unknown:
             let wanted = max(requestCount, RingRestorer.minimumEntryCount)
             let entryCount = min(Ring.maximumEntryCount, 1 << (Int.bitWidth - (wanted - 1).leadingZeroBitCount))
@@ -50,7 +51,8 @@ final class RingRestorer {
                 state = .open(ring)
                 return ring
             } catch {
-                state = .closed(error)
+                if case .systemCall(_, .noFunction) = error { state = .forbidden(error) }
+                if case .systemCall(_, .notPermitted) = error { state = .forbidden(error) }
                 RingRestorer.notice(error)
                 throw .ringUnavailable(error)
             }

@@ -10,8 +10,13 @@ final class Rollback {
     private let ring = RingRestorer()
     private var residency = ResidencyCheck()
     private var idlePages = IdlePages()
+    private let keepsPagesReady: Bool
 
-    init(strategy: RollbackStrategy) { self.strategy = strategy }
+    /// - Parameter keepsPagesReady: whether `replace`, when it is asked for, copies ahead what earlier calls wrote.
+    init(strategy: RollbackStrategy, keepsPagesReady: Bool) {
+        self.strategy = strategy
+        self.keepsPagesReady = keepsPagesReady
+    }
 
     /// Restores every written page; all of them are on the list.
     /// - Returns: how it was done; `replace` if it is still to be done, by the owner of the virtual machine.
@@ -40,7 +45,10 @@ final class Rollback {
     }
 
     /// To be called before the memory gets another image or other scratch: nothing of the old is held on to.
-    func release() { ring.release() }
+    func startOver() {
+        ring.release()
+        idlePages = IdlePages()
+    }
 
     private func choose(_ memory: AddressSpace) -> RollbackStrategy {
         // Whatever the strategy: what earlier calls have used up is not to be missing in later ones.
@@ -56,6 +64,7 @@ final class Rollback {
     /// The pages that are copied ahead after a `replace`: those that calls still write; none if they were too many.
     func pagesToKeepReady(_ memory: AddressSpace) -> [GuestVirtualAddress] {
         if memory.isPoolScarce { return [] }
-        return strategy == .automatic ? memory.tracked.active(rounds: IdlePages.rounds) : memory.tracked.addresses
+        if strategy == .automatic { return memory.tracked.active(rounds: IdlePages.rounds) }
+        return keepsPagesReady ? memory.tracked.addresses : []
     }
 }

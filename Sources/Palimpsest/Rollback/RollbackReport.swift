@@ -2,7 +2,8 @@
 public struct RollbackReport: Sendable, Hashable {
     /// How: `copy`, `ioUring` or `replace`, never `automatic`.
     public var strategy: RollbackStrategy
-    /// Pages brought back: all that calls have written since the sandbox got its snapshot.
+    /// Pages brought back: all that calls have written since the sandbox got its page tables, from a snapshot or by
+    /// `replace`.
     public var pages: Int
     /// How many of them were written for the first time since the last rollback.
     public var newPages: Int

@@ -39,24 +39,18 @@ final class CallControl: Sendable {
     private static func phase(_ word: UInt64) -> Phase { Phase(rawValue: word & 7) ?? .idle }
     private static func moved(_ word: UInt64, to phase: Phase) -> UInt64 { word & ~7 | phase.rawValue }
 
-    /// Claims the sandbox for a call on this thread; false if one is running.
-    func begin(deadline nanoseconds: UInt64) -> Bool {
-        let current = word.load(ordering: .acquiring)
-        guard CallControl.phase(current) == .idle else { return false }
-        // `starting` first, so that no stopper sees a running call with another's thread or deadline.
-        let claimed = CallControl.moved(current &+ 8, to: .starting)
-        guard word.compareExchange(expected: current, desired: claimed, ordering: .acquiring).exchanged else {
-            return false
-        }
+    /// Makes what was reserved a call on this thread: from here on it can be stopped.
+    func start(deadline nanoseconds: UInt64) {
         pal_thread_accept_kicks(signal)
+        // Before the phase moves on, so that no stopper sees a running call with another's thread or deadline.
         thread.store(UInt(pthread_self()), ordering: .relaxed)
         deadline.store(nanoseconds, ordering: .relaxed)
-        word.store(CallControl.moved(claimed, to: .running), ordering: .sequentiallyConsistent)
+        let reserved = word.load(ordering: .relaxed)
+        word.store(CallControl.moved(reserved, to: .running), ordering: .sequentiallyConsistent)
         if nanoseconds != .max { Watchdog.shared.wakeIfParked() }
-        return true
     }
 
-    /// Claims the sandbox for something that is no call and cannot be stopped; false if it is claimed already.
+    /// Claims the sandbox for something that cannot be stopped, or not yet; false if it is claimed already.
     func reserve() -> Bool {
         let current = word.load(ordering: .acquiring)
         guard CallControl.phase(current) == .idle else { return false }
@@ -70,7 +64,7 @@ final class CallControl: Sendable {
         return phase == .interrupted || phase == .expired ? phase : nil
     }
 
-    /// Ends the call; once for every `begin` or `reserve` that returned true.
+    /// Ends what was reserved; once for every `reserve` that returned true.
     func end() {
         let current = word.load(ordering: .relaxed)
         let last = word.exchange(CallControl.moved(current, to: .idle), ordering: .acquiringAndReleasing)

@@ -71,7 +71,7 @@ public struct HostReport: Sendable {
         let slots = kvm.value(ofCapability: KVM_CAP_NR_MEMSLOTS)
         return required + [
             check(
-                .capabilities, "KVM_CAP_NR_MEMSLOTS", slots >= 32, found: "\(slots)", needed: "32",
+                .capabilities, "KVM_CAP_NR_MEMSLOTS", slots >= 74, found: "\(slots)", needed: "74",
                 remedy: "Run a newer kernel.")
         ]
     }

@@ -29,6 +29,7 @@ extension Sandbox {
         deadline: ContinuousClock.Instant? = nil
     ) throws(SandboxError) -> Result {
         var encoder = try begin(function.export, function.image, deadline)
+        defer { end() }
         repeat (each arguments).encode(into: &encoder)
         return try Result.decode(from: run(function.export, encoder))
     }
@@ -40,6 +41,7 @@ extension Sandbox {
         deadline: ContinuousClock.Instant? = nil
     ) throws(SandboxError) {
         var encoder = try begin(function.export, function.image, deadline)
+        defer { end() }
         repeat (each arguments).encode(into: &encoder)
         _ = try run(function.export, encoder)
     }
@@ -56,13 +58,14 @@ extension Sandbox {
                 found: GuestSignature(result: export.signature.result, arguments: types))
         }
         var encoder = try begin(export, image, deadline)
+        defer { end() }
         for argument in arguments { argument.encode(into: &encoder) }
         return try AnyGuestValue.decode(export.signature.result, from: run(export, encoder))
     }
 
-    // MARK: - The three steps
+    // MARK: - The steps
 
-    /// Claims the sandbox and returns the place for the arguments. Every successful `begin` is followed by `run`.
+    /// Claims the sandbox and returns the place for the arguments. Every successful `begin` is followed by one `end`.
     @usableFromInline
     func begin(
         _ export: GuestExport, _ image: ImageIdentity, _ deadline: ContinuousClock.Instant?
@@ -72,10 +75,13 @@ extension Sandbox {
         return makeEncoder()
     }
 
-    /// Runs the call whose arguments `encoder` took, and gives the sandbox free again.
+    /// Gives the sandbox free again. The result, which lies in the guest's memory, has been decoded by then.
+    @usableFromInline
+    func end() { control.end() }
+
+    /// Runs the call whose arguments `encoder` took.
     @usableFromInline
     func run(_ export: GuestExport, _ encoder: GuestValueEncoder) throws(SandboxError) -> GuestValueDecoder {
-        defer { control.end() }
         hostWrittenByteCount = max(hostWrittenByteCount, Int(PAL_MAILBOX_DATA_OFFSET) + encoder.dataCount)
         guard encoder.missingByteCount == 0 else {
             throw .argumentsTooLarge(
@@ -101,11 +107,8 @@ extension Sandbox {
             guard remaining > 0 else { throw .deadlineExceeded }
             nanoseconds = pal_monotonic_nanoseconds() &+ UInt64(remaining)
         }
-        guard control.begin(deadline: nanoseconds) else { throw .callInProgress }
-        guard status == .ready else {
-            control.end()
-            throw status == .poisoned ? .poisoned : .unrecoverable(reason: "an earlier call broke it")
-        }
+        try reserve()
+        control.start(deadline: nanoseconds)
     }
 
     private func makeEncoder() -> GuestValueEncoder {

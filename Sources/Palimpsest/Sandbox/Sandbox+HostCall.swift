@@ -89,9 +89,8 @@ extension Sandbox {
 
     /// Results go behind the arguments of the call, which the guest may still be reading.
     private func makeResultEncoder() -> GuestValueEncoder {
-        let result = pal_host_call_result(machine.mailbox)
-        return GuestValueEncoder(
-            integers: result, floats: result, stack: result, data: mailboxData,
+        GuestValueEncoder(
+            result: pal_host_call_result(machine.mailbox), data: mailboxData,
             dataAddress: GuestLayout.mailbox.rawValue + UInt64(PAL_MAILBOX_DATA_OFFSET), dataCount: argumentByteCount)
     }
 }

@@ -34,7 +34,7 @@ extension Sandbox {
         let region = try fileRegion(address, byteCount: segment.byteCount)
         let layer = MemoryLayer(segment, at: try filePlace(segment.byteCount), file: identity)
         try machine.add(RegionMap.Mapping(region: region, backing: .pool, file: identity), layer)
-        return MappedFile(path: path, address: address, byteCount: identity.byteCount, digest: identity.digest)
+        return MappedFile(path: identity.path, address: address, byteCount: identity.byteCount, digest: identity.digest)
     }
 
     /// Files mapped into the guest now.

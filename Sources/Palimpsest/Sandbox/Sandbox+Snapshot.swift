@@ -2,8 +2,9 @@
 extension Sandbox {
     /// The guest's state as it is now, between two calls. Changes nothing the guest could see.
     ///
-    /// Costs the pages written since the sandbox got its last snapshot: they are copied into a new layer; all else is
-    /// shared. From here on the sandbox is attached to the new snapshot: restoring it costs least.
+    /// Costs a look at every page that calls have written since the sandbox got its page tables; those that are not as
+    /// the last snapshot has them are copied into a new layer, all else is shared. From here on the sandbox is attached
+    /// to the new snapshot: restoring it costs least.
     /// - Throws: `SandboxError.callInProgress`, `poisoned`, `unrecoverable`, `snapshotTooLarge`, `machine` (no memory).
     ///   The sandbox is as it was.
     public func snapshot() throws(SandboxError) -> Snapshot {
@@ -77,13 +78,18 @@ extension Sandbox {
 
     private func rollBack() throws(SandboxError) -> RollbackReport {
         let new = collectWrites()
-        machine.memory.learnWriteSet(new)
+        learnWriteSet(new)
         return try bringBack(newPageCount: new.count)
     }
 
     /// The last that a sandbox does: what its calls have written since the last rollback helps those that come.
-    func learnWriteSet() {
-        if !machine.isBroken { machine.memory.learnWriteSet(collectWrites()) }
+    func learnLastWrites() {
+        if !machine.isBroken { learnWriteSet(collectWrites()) }
+    }
+
+    private func learnWriteSet(_ new: [GuestVirtualAddress]) {
+        guard configuration.copiesWriteSet else { return }
+        machine.memory.learnWriteSet(new, callsEndedWell: status == .ready)
     }
 
     /// Lists everything that was written: by the guest, and by the host for it.
@@ -134,7 +140,7 @@ extension Sandbox {
     }
 
     private func adopt(_ image: MemoryImage) {
-        rollback.release()
+        rollback.startOver()
         machine.memory.adopt(image)
     }
 
@@ -142,9 +148,10 @@ extension Sandbox {
         with image: MemoryImage, copying ahead: [GuestVirtualAddress]
     ) throws(SandboxError) {
         status = .unrecoverable
-        rollback.release()
+        rollback.startOver()
+        // Whatever comes of it: the machine may be another one already.
+        defer { control.attach(machine.vcpu.state) }
         try machine.replace(with: image, copying: ahead)
-        control.attach(machine.vcpu.state)
     }
 
     /// - Throws: `mappedFileChanged` for the first file that is not what it was.
@@ -165,7 +172,7 @@ extension Snapshot {
             guard let file = layer.file, let digest = file.digest else { continue }
             let found: [UInt8]
             do throws(MappedFileIdentity.Failure) {
-                found = try MappedFileIdentity.digest(layer.segment.descriptor)
+                found = try MappedFileIdentity.digest(layer.segment.descriptor, byteCount: file.byteCount)
             } catch {
                 throw .mappedFileUnreadable(path: file.path, reason: "\(error)")
             }

@@ -79,7 +79,8 @@ public final class Sandbox {
         self.program = program
         self.configuration = configuration
         self.hostFunctions = hostFunctions
-        rollback = Rollback(strategy: configuration.rollbackStrategy)
+        rollback = Rollback(
+            strategy: configuration.rollbackStrategy, keepsPagesReady: configuration.copiesWriteSet)
         log = GuestLog(logger: configuration.logger)
         machine = try SandboxMachine(memory, copying: configuration.writeSet(of: memory))
         do throws(MachineError) {
@@ -92,7 +93,7 @@ public final class Sandbox {
 
     deinit {
         Watchdog.shared.remove(control)
-        learnWriteSet()
+        learnLastWrites()
     }
 
     /// Stops calls of this sandbox from other threads.

@@ -16,8 +16,11 @@ public struct SandboxConfiguration: Sendable {
     public var scratchByteCount: Int
     /// How `Sandbox.restore` brings pages back.
     public var rollbackStrategy: RollbackStrategy
-    /// Whether a sandbox made from a snapshot copies the pages that earlier calls wrote before its first call, which
-    /// then takes few traps or none.
+    /// Whether a sandbox copies the pages that earlier calls wrote, of whatever sandbox of the snapshot, before its own
+    /// first call, which then takes few traps or none; and adds those that its own calls write.
+    ///
+    /// A guest can measure which pages are copied already. With `false`, and the strategy `replace`, nothing tells it
+    /// what earlier calls wrote: see docs/security.md.
     public var copiesWriteSet: Bool
     /// How long the guest's initialisers may take.
     public var initializationTimeLimit: Duration

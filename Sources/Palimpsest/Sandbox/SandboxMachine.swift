@@ -32,6 +32,8 @@ final class SandboxMachine {
         guard !isBroken, shell.vcpu.settle() else { return }
         do throws(MachineError) {
             try shell.clean()
+            // Layers that this image has left behind nobody will tell the cache about.
+            try shell.unplugLayers { segment in !memory.image.layers.contains { $0.segment === segment } }
             ShellCache.shared.give(shell)
         } catch {}  // The shell goes, and everything with it.
     }

@@ -57,24 +57,35 @@ struct Capture {
             index == 0 || kept.runs.contains { $0.layer === layer }
         }.map(\.element)
         guard !saved.isEmpty else { return base.with(layers: layers + base.files, pages: kept) }
-        guard layers.count >= Capture.maximumLayerCount else { return try makeImage(saved, on: layers, kept) }
         let merged = layersToMerge(layers)
+        if merged.isEmpty { return try makeImage(saved, on: layers, kept) }
         let (below, above) = split(kept, merged)
         let all = (saved + above).sorted { $0.pages.lowerBound < $1.pages.lowerBound }
         return try makeImage(all, on: layers.dropLast(merged.count), PageMap(below))
     }
 
-    /// The newest layers, as far down as each is no more than twice as large as all above it together: a large layer
-    /// is not copied again for the sake of a few pages, and no page is copied more often than about the logarithm
-    /// of how many there are. The first layer, the ELF's, stays: every snapshot of the guest shares it.
+    /// None, as long as there may be more. Otherwise the newest layers, as far down as each is no more than twice as
+    /// large as all above it together: a large layer is not copied again for the sake of a few pages, and no page is
+    /// copied more often than about the logarithm of how many there are. The first layer, the ELF's, stays: every
+    /// snapshot of the guest shares it.
+    ///
+    /// Places only go up from layer to layer. Where there is none left for the new one, all but the first are merged.
     private func layersToMerge(_ layers: [MemoryLayer]) -> ArraySlice<MemoryLayer> {
         var byteCount = saved.reduce(0) { $0 + ($1.pages.upperBound - $1.pages.lowerBound) }
         var start = layers.endIndex
-        while start > 1, start == layers.endIndex || layers[start - 1].byteCount <= 2 * byteCount {
+        while layers.count >= Capture.maximumLayerCount, start > 1,
+            start == layers.endIndex || layers[start - 1].byteCount <= 2 * byteCount
+        {
             start -= 1
             byteCount += layers[start].byteCount
         }
-        return layers[start...]
+        let room = GuestLayout.scratchPhysical - Capture.place(on: layers[..<start])
+        return byteCount <= room ? layers[start...] : layers.dropFirst()
+    }
+
+    /// Where a layer above `layers` goes.
+    private static func place(on layers: some BidirectionalCollection<MemoryLayer>) -> GuestPhysicalAddress {
+        layers.last?.nextPlace ?? GuestLayout.layersPhysical
     }
 
     /// Runs that stay where they are, and runs of the layers that are to be merged.
@@ -96,7 +107,7 @@ struct Capture {
     private func makeImage(
         _ saved: [SavedRun], on layers: [MemoryLayer], _ kept: PageMap
     ) throws(Failure) -> MemoryImage {
-        let place = layers.last?.nextPlace ?? GuestLayout.layersPhysical
+        let place = Capture.place(on: layers)
         let byteCount = saved.reduce(0) { $0 + ($1.pages.upperBound - $1.pages.lowerBound) }
         let limit = GuestLayout.scratchPhysical - place
         guard byteCount <= limit else { throw .tooLarge(byteCount: byteCount, limit: limit) }

@@ -30,7 +30,7 @@ public final class Snapshot: Sendable {
     /// Bytes of the newest layer: what this snapshot added.
     public var newestLayerByteCount: Int { memory.snapshotLayers.last?.byteCount ?? 0 }
 
-    /// Pages that calls were seen to write: new sandboxes have copies of them before their first call. At most 4,096.
+    /// Pages that calls were seen to write: new sandboxes have copies of them before their first call. At most 1,024.
     public var writeSetPageCount: Int { memory.writeSet.count }
 
     /// Files mapped into the guest when it was taken.
