@@ -30,7 +30,7 @@ final class AddressSpace {
     var filePage: UnsafeMutableRawPointer?
 
     /// - Parameter scratch: zero-filled, of the image's layout. It gets the image's page tables and mailbox.
-    /// - Throws: `MachineError`, `ScratchExhausted`.
+    /// - Throws: `MachineError`, `ScratchExhausted`, `CopyFailure.unreadable`.
     init(_ image: MemoryImage, _ scratch: ScratchMemory) throws {
         self.image = image
         self.scratch = scratch
@@ -53,10 +53,9 @@ final class AddressSpace {
             guard case .shared(let frames) = mapping.backing else { continue }
             let pages = mapping.region.guest
             for run in image.pages.runs(in: pages) {
-                scratch.write(
-                    UnsafeRawBufferPointer(
-                        start: run.layer.bytes(at: run.offset), count: run.pages.upperBound - run.pages.lowerBound),
-                    at: frames + (run.pages.lowerBound - pages.lowerBound))
+                try copy(
+                    run.layer, run.offset, byteCount: run.pages.upperBound - run.pages.lowerBound,
+                    to: frames + (run.pages.lowerBound - pages.lowerBound))
             }
         }
         trackMailbox(byteCount: Int(PAL_MAILBOX_DATA_OFFSET))
@@ -212,7 +211,7 @@ final class AddressSpace {
     private func copyPage(_ page: GuestVirtualAddress, _ mapping: RegionMap.Mapping) throws(CopyFailure) {
         guard let frame = frame(for: page, mapping) else { throw .exhausted }
         if case .layer(let layer, let offset) = image.pages.content(of: page) {
-            try copy(layer, offset, to: frame)
+            try copy(layer, offset, byteCount: pageByteCount, to: frame)
             copiedPageCount += 1
         }
         do throws(ScratchExhausted) {
@@ -227,14 +226,14 @@ final class AddressSpace {
         return frames + (page - mapping.region.guest.lowerBound)
     }
 
-    /// One page of a layer. Sealed memory cannot go away; a file can.
-    private func copy(_ layer: MemoryLayer, _ offset: Int, to frame: GuestPhysicalAddress) throws(CopyFailure) {
+    /// Bytes of a layer. Sealed memory cannot go away; a file can.
+    private func copy(
+        _ layer: MemoryLayer, _ offset: Int, byteCount: Int, to frames: GuestPhysicalAddress
+    ) throws(CopyFailure) {
         let source = layer.bytes(at: offset)
-        guard let file = layer.file else {
-            return scratch.write(UnsafeRawBufferPointer(start: source, count: pageByteCount), at: frame)
+        guard let path = layer.path else {
+            return scratch.write(UnsafeRawBufferPointer(start: source, count: byteCount), at: frames)
         }
-        guard pal_copy_guarded(scratch.host(frame), source, pageByteCount) == 0 else {
-            throw .unreadable(path: file.path)
-        }
+        guard pal_copy_guarded(scratch.host(frames), source, byteCount) == 0 else { throw .unreadable(path: path) }
     }
 }

@@ -13,6 +13,7 @@ final class MemoryImage: Sendable {
     let layers: [MemoryLayer]
     let pages: PageMap
     let writeSet = WriteSet()
+    let hotPages = HotPages()
     private let trusted: SharedMemorySegment
     private let cachedTables = Mutex<PageTableImage?>(nil)
 
@@ -41,6 +42,9 @@ final class MemoryImage: Sendable {
 
     var snapshotLayers: [MemoryLayer] { layers.filter { $0.file == nil } }
     var files: [MemoryLayer] { layers.filter { $0.file != nil } }
+
+    /// The path of a file that has become shorter than the pages of it that are mapped; nil if none has.
+    var shortenedFile: String? { layers.first(where: \.isShortened)?.path }
 
     /// Bytes of the trusted layer's entry page, in the host.
     var entryPage: UnsafeRawPointer {

@@ -81,7 +81,7 @@ final class TrackedPages {
                 runs.append(run)
             }
         }
-        hasFileRuns = runs.contains(where: \.isFile)
+        hasFileRuns = runs.contains(where: \.mayVanish)
     }
 
     // MARK: - Comparing

@@ -32,7 +32,7 @@ extension Sandbox {
         }
         try guardCopies()
         let region = try fileRegion(address, byteCount: segment.byteCount)
-        let layer = MemoryLayer(segment, at: try filePlace(segment.byteCount), file: identity)
+        let layer = MemoryLayer(segment, at: try filePlace(segment.byteCount), source: .mapped(identity))
         try machine.add(RegionMap.Mapping(region: region, backing: .pool, file: identity), layer)
         return MappedFile(path: path, address: address, byteCount: identity.byteCount, digest: identity.digest)
     }
