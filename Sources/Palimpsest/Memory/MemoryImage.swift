@@ -12,19 +12,22 @@ final class MemoryImage: Sendable {
     /// Layers first, mapped files last; places ascend.
     let layers: [MemoryLayer]
     let pages: PageMap
-    let writeSet = WriteSet()
-    let hotPages = HotPages()
+    let writeSet: WriteSet
+    let hotPages: HotPages
     private let trusted: SharedMemorySegment
     private let cachedTables = Mutex<PageTableImage?>(nil)
 
     init(
-        layout: ScratchLayout, regions: RegionMap, layers: [MemoryLayer], pages: PageMap, trusted: SharedMemorySegment
+        layout: ScratchLayout, regions: RegionMap, layers: [MemoryLayer], pages: PageMap, trusted: SharedMemorySegment,
+        writeSet: WriteSet = WriteSet(), hotPages: HotPages = HotPages()
     ) {
         self.layout = layout
         self.regions = regions
         self.layers = layers.sorted { $0.place < $1.place }
         self.pages = pages
         self.trusted = trusted
+        self.writeSet = writeSet
+        self.hotPages = hotPages
     }
 
     /// The same regions with other contents.

@@ -1,7 +1,7 @@
 /// Files in the guest's memory.
 extension Sandbox {
     /// Files a guest can have mapped at a time.
-    public static let maximumMappedFileCount = 64
+    public static let maximumMappedFileCount = MappedFileIdentity.maximumCount
 
     /// Maps a file into the guest's memory: there when it is touched, shared with the page cache, never written.
     ///
