@@ -26,6 +26,8 @@ final class AddressSpace {
     private var cluster = CopyCluster()
     /// The last fault that found its page in order already, and how often in a row.
     private var spurious: (address: GuestVirtualAddress, count: Int) = (GuestVirtualAddress(rawValue: 0), 0)
+    /// Snapshot pages in the order of their first touch, while that is recorded.
+    var touches: [GuestVirtualAddress]?
     /// Where a file's page is put for the host to look at: the file may shrink while it does.
     var filePage: UnsafeMutableRawPointer?
 
@@ -139,7 +141,7 @@ final class AddressSpace {
         let isWrite = errorCode & 2 != 0
         let needed: MemoryAccess = errorCode & 16 != 0 ? .execute : isWrite ? .write : .read
         guard let mapping = mapping(at: address), mapping.region.access.contains(needed) else { return .denied }
-        let entry = tables[address.page]
+        let entry = reveal(address.page)
         if case .none = mapping.backing { return .denied }
         if entry.isPresent && !(isWrite && entry.isCopyOnWrite) { return acceptSpurious(address) }
         do throws(CopyFailure) {
@@ -202,7 +204,7 @@ final class AddressSpace {
         try copyPage(page, mapping)
         guard !isPoolScarce else { return }
         for neighbour in cluster.neighbours(of: page, in: mapping.region.guest)
-        where neighbour != page && tables[neighbour].isCopyOnWrite {
+        where neighbour != page && tables[neighbour].isPresent && tables[neighbour].isCopyOnWrite {
             do throws(CopyFailure) { try copyPage(neighbour, mapping) } catch { return }
         }
     }

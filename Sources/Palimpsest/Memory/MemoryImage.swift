@@ -46,6 +46,13 @@ final class MemoryImage: Sendable {
     var snapshotLayers: [MemoryLayer] { layers.filter { $0.file == nil } }
     var files: [MemoryLayer] { layers.filter { $0.file != nil } }
 
+    /// What a new sandbox is going to touch first: the hot pages, then what else calls write. Each page once.
+    var firstNeeded: [GuestVirtualAddress] {
+        let hot = hotPages.all
+        let known = Set(hot)
+        return hot + writeSet.sorted.filter { !known.contains($0) }
+    }
+
     /// The path of a file that has become shorter than the pages of it that are mapped; nil if none has.
     var shortenedFile: String? { layers.first(where: \.isShortened)?.path }
 

@@ -7,7 +7,7 @@ struct LayerOrder {
     init(_ layer: MemoryLayer, hot memory: MemoryImage) {
         var hot: [Range<Int>] = []
         var seen: Set<Int> = []
-        for page in memory.hotPages.all + memory.writeSet.sorted {
+        for page in memory.firstNeeded {
             guard case .layer(let owner, let offset) = memory.pages.content(of: page), owner === layer,
                 seen.insert(offset).inserted
             else { continue }

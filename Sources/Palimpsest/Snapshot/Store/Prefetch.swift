@@ -14,7 +14,7 @@ enum Prefetch {
     /// What the write set and the hot pages need of the layers' files, in that order, neighbours joined.
     static func stretches(_ memory: MemoryImage) -> [Stretch] {
         var stretches: [Stretch] = []
-        for page in memory.hotPages.all + memory.writeSet.sorted {
+        for page in memory.firstNeeded {
             guard case .layer(let layer, let offset) = memory.pages.content(of: page), layer.mayVanish,
                 let index = memory.layers.firstIndex(where: { $0 === layer })
             else { continue }
