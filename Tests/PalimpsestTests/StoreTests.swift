@@ -68,7 +68,8 @@ struct StoreTests {
         let grandchild = try third.snapshot()
         let blobs = try store.blobNames
         try grandchild.save(to: store.path, tag: "grandchild")
-        #expect(try store.blobNames.subtracting(blobs).count == 3)
+        // A layer, a manifest, and a config unless it says the same as the child's.
+        #expect(try (2...3).contains(store.blobNames.subtracting(blobs).count))
         #expect(try makeSandbox(Snapshot(loading: store.path, reference: "grandchild")).call("count") == Int64(1004))
     }
 
