@@ -20,9 +20,9 @@ extension Suite {
     private static func measure(
         _ measurements: inout [Measurement], _ operations: [Operation], _ effort: Effort
     ) throws {
+        // Many rounds of few samples: a disk has moods, and each must meet all of them.
         try Interleaving.measure(
-            &measurements, operations, sampleCount: effort.isQuick ? 64 : 640, warmUpCount: 3,
-            nanoseconds: 4 * effort.nanosecondsPerResult)
+            &measurements, operations, sampleCount: 64 * 20, warmUpCount: 3, nanoseconds: 4 * effort.nanosecondsPerResult)
     }
 
     private static func report(_ measurements: [Measurement]) -> Report {
@@ -112,7 +112,8 @@ extension Suite {
         let loaded = Kept<Snapshot>()
         var operations = [
             Operation(
-                prepare: { loaded.value = nil }, body: { loaded.value = try Snapshot(loading: folder.store("load"), reference: "a") })
+                prepare: { loaded.value = nil },
+                body: { loaded.value = try Snapshot(loading: folder.store("load"), reference: "a") })
         ]
         if !isSparse {
             let floor = FileFloor(byteCount: mebibytes << 20, path: folder.store("floor"))

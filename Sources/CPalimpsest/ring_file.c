@@ -38,6 +38,7 @@ int pal_file_ring_submit(struct pal_file_ring *ring, enum pal_file_operation ope
     case PAL_FILE_WRITE_BACK:
         io_uring_prep_sync_file_range(request, descriptor, count, offset, SYNC_FILE_RANGE_WRITE);
         break;
+    case PAL_FILE_SYNC: io_uring_prep_fsync(request, descriptor, 0); break;
     case PAL_FILE_WILL_NEED:
         io_uring_prep_fadvise(request, descriptor, offset, (off_t)count, POSIX_FADV_WILLNEED);
         break;
@@ -75,6 +76,7 @@ int pal_file_perform(enum pal_file_operation operation, int descriptor, void *me
     case PAL_FILE_WRITE_BACK:
         result = sync_file_range(descriptor, (off_t)offset, count, SYNC_FILE_RANGE_WRITE);
         break;
+    case PAL_FILE_SYNC: result = fsync(descriptor); break;
     case PAL_FILE_WILL_NEED: return -posix_fadvise(descriptor, (off_t)offset, count, POSIX_FADV_WILLNEED);
     }
     return result < 0 ? -errno : (int)result;

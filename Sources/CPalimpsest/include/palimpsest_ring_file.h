@@ -11,6 +11,7 @@ enum pal_file_operation {
     PAL_FILE_READ,
     PAL_FILE_WRITE,
     PAL_FILE_WRITE_BACK,  // starts writing dirty pages to the disk (sync_file_range(2), SYNC_FILE_RANGE_WRITE)
+    PAL_FILE_SYNC,        // fsync(2)
     PAL_FILE_WILL_NEED,   // reads into the page cache (posix_fadvise(2), POSIX_FADV_WILLNEED)
 };
 

@@ -11,6 +11,8 @@ final class FileRing {
         case read, write
         /// Has dirty pages of the range written to the disk, so that `fsync` finds little left to do.
         case writeBack
+        /// Has all of the file on the disk (fsync(2)).
+        case sync
         /// Has the range read into the page cache.
         case willNeed
     }
@@ -83,6 +85,24 @@ final class FileRing {
         return (request, Int(tag), result)
     }
 
+    /// Has all of these files on the disk when it returns. Together: a journal takes them in one go, where one after the
+    /// other each would wait for the disk.
+    /// - Throws: the first failure; all are waited for.
+    func synchronize(_ files: [FileDescriptor]) throws(Errno) {
+        var failure: Errno?
+        var next = 0
+        while next < files.count || !isIdle {
+            if next < files.count, !isFull {
+                _ = try submit(.init(operation: .sync, descriptor: files[next], offset: 0, byteCount: 0))
+                next += 1
+            } else {
+                let (_, _, result) = try wait()
+                if result < 0, failure == nil { failure = Errno(rawValue: -result) }
+            }
+        }
+        if let failure { throw failure }
+    }
+
     /// Waits until nothing is under way: the memory of all requests is the owner's again.
     func drain() {
         while !isIdle {
@@ -95,6 +115,7 @@ final class FileRing {
         case .read: PAL_FILE_READ
         case .write: PAL_FILE_WRITE
         case .writeBack: PAL_FILE_WRITE_BACK
+        case .sync: PAL_FILE_SYNC
         case .willNeed: PAL_FILE_WILL_NEED
         }
     }

@@ -68,8 +68,13 @@ struct BlobBatch {
         _ = try finish(writer, expecting: blob.digest, from: source.name(blob.digest))
     }
 
-    /// Puts everything that was added in its place.
+    /// Has everything that was added on the disk, then in its place.
     mutating func place() throws(SnapshotStoreError) {
+        do throws(Errno) {
+            try ring.synchronize(finished.map(\.writer.descriptor))
+        } catch {
+            throw .unwritable(path: directory.path, reason: "\(error)")
+        }
         for (writer, digest) in finished { try writer.place(as: digest) }
         finished = []
     }

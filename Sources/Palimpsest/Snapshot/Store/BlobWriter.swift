@@ -7,7 +7,7 @@ import SystemPackage
 /// it.
 ///
 ///     bytes -> write under way ----------\
-///           -> SHA-256, meanwhile         > complete -> fsync -> in place under its digest
+///           -> SHA-256, meanwhile         > complete -> on the disk -> in place under its digest
 final class BlobWriter {
     /// 1 MiB.
     static let chunkByteCount = 1 << 20
@@ -125,14 +125,16 @@ final class BlobWriter {
         if let buffer { freeBuffers.append(buffer) }
     }
 
-    /// Waits for all writes and has the bytes on the disk.
+    /// To be synchronized before the blob is put in its place.
+    var descriptor: FileDescriptor { file.descriptor }
+
+    /// Waits for all writes.
     func finish() throws(SnapshotStoreError) -> BlobDigest {
         while !ring.isIdle { try complete() }
-        try file.synchronize()
         return BlobDigest(hash.finalize())
     }
 
-    /// Puts the finished blob in its place.
+    /// Puts the finished blob, which is on the disk, in its place.
     func place(as digest: BlobDigest) throws(SnapshotStoreError) {
         try file.move(to: directory.blobs, digest.hexadecimal)
     }

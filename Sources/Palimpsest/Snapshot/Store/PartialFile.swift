@@ -26,11 +26,6 @@ final class PartialFile {
         try? descriptor.close()
     }
 
-    /// Has the content on the disk when it returns.
-    func synchronize() throws(SnapshotStoreError) {
-        guard fsync(descriptor.rawValue) == 0 else { throw failure }
-    }
-
     /// Puts the file in its place, replacing what is there. The content is on the disk by then; the name is once the
     /// folder is synchronized.
     func move(to folder: FileDescriptor, _ target: String) throws(SnapshotStoreError) {

@@ -35,20 +35,26 @@ extension StoreDirectory {
             throw .fileTooLarge(
                 path: name(StoreDirectory.indexName), byteCount: bytes.count, limit: StoreLimits.indexByteCount)
         }
-        try synchronize(blobs)
-        try replace(StoreDirectory.indexName, with: bytes)
+        try replace(StoreDirectory.indexName, with: bytes, after: [blobs])
         return result
     }
 
     /// Puts a small file in place of the old one, by rename.
-    func replace(_ file: String, with bytes: [UInt8]) throws(SnapshotStoreError) {
+    /// - Parameter folders: what must be on the disk before.
+    func replace(
+        _ file: String, with bytes: [UInt8], after folders: [FileDescriptor] = []
+    ) throws(SnapshotStoreError) {
         let partial = try PartialFile(in: self)
         do {
             try partial.descriptor.writeAll(bytes)
         } catch {
             throw partial.failure(error as? Errno ?? .ioError)
         }
-        try partial.synchronize()
+        do throws(Errno) {
+            try FileRing().synchronize([partial.descriptor] + folders)
+        } catch {
+            throw partial.failure(error)
+        }
         try partial.move(to: root, file)
         try synchronize(root)
     }
