@@ -22,7 +22,8 @@ extension Suite {
     ) throws {
         // Many rounds of few samples: a disk has moods, and each must meet all of them.
         try Interleaving.measure(
-            &measurements, operations, sampleCount: 64 * 20, warmUpCount: 3, nanoseconds: 4 * effort.nanosecondsPerResult)
+            &measurements, operations, sampleCount: 64 * 20, warmUpCount: 3,
+            nanoseconds: 4 * effort.nanosecondsPerResult)
     }
 
     private static func report(_ measurements: [Measurement]) -> Report {
@@ -65,11 +66,12 @@ extension Suite {
         folder.remove("save")
         // Both at once take as long as the slower one.
         let slower = measurements[1].p50 > measurements[2].p50 ? 1 : 2
-        return Report(results: measurements.enumerated().map { index, measurement in
-            index == 0
-                ? Record(measurement.over(names[slower - 1]), floorP50: measurements[slower].p50)
-                : Record(measurement, floorP50: nil)
-        })
+        return Report(
+            results: measurements.enumerated().map { index, measurement in
+                index == 0
+                    ? Record(measurement.over(names[slower - 1]), floorP50: measurements[slower].p50)
+                    : Record(measurement, floorP50: nil)
+            })
     }
 
     /// A child with 16 pages of its own, beside its parent of 64 MiB; its floor writes those 64 KiB.
@@ -159,8 +161,8 @@ extension Suite {
         return report(measurements)
     }
 
-    /// Load and first call with nothing of the snapshot in the page cache. The call reads `pageCount` pages, spread over
-    /// 1 GiB; the floor reads as many bytes from a file in one go.
+    /// Load and first call with nothing of the snapshot in the page cache. The call reads `pageCount` pages, spread
+    /// over 1 GiB; the floor reads as many bytes from a file in one go.
     private static func loadCold(_ pageCount: Int, _ folder: StoreFolder, _ effort: Effort) throws -> Report {
         let total = UInt64(1024 << 8)
         let mebibytes = pageCount >> 8

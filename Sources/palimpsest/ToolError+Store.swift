@@ -8,7 +8,7 @@ extension ToolError {
     }
 
     /// Does something with a store.
-    static func converting<Result>(_ body: () throws(SnapshotStoreError) -> Result) throws(ToolError) -> Result {
+    static func ofStore<Result>(_ body: () throws(SnapshotStoreError) -> Result) throws(ToolError) -> Result {
         do throws(SnapshotStoreError) {
             return try body()
         } catch {
@@ -17,7 +17,7 @@ extension ToolError {
     }
 
     /// Does something with a sandbox.
-    static func converting<Result>(_ body: () throws(SandboxError) -> Result) throws(ToolError) -> Result {
+    static func ofSandbox<Result>(_ body: () throws(SandboxError) -> Result) throws(ToolError) -> Result {
         do throws(SandboxError) {
             return try body()
         } catch {

@@ -14,7 +14,8 @@ struct StoreFuzzTests {
         { _ in [String: Any]() }, { _ in true }, { _ in String(repeating: "A", count: 5000) },
         { old in [old, old] }, { old in (old as? Int).map { $0 + 1 } ?? old },
         { old in (old as? Int).map { $0 + 4096 } ?? old }, { old in (old as? String).map { $0 + "=" } ?? old },
-        { old in (old as? [Any]).map { $0 + $0 } ?? old }, { old in (old as? [Any]).map { Array($0.reversed()) } ?? old },
+        { old in (old as? [Any]).map { $0 + $0 } ?? old },
+        { old in (old as? [Any]).map { Array($0.reversed()) } ?? old },
     ]
 
     /// Loads and expects nothing but a snapshot or an error of ours.
@@ -95,7 +96,11 @@ struct StoreFuzzTests {
             let new = round % 2 == 0 ? StoreFuzzTests.mutated(old, &random) : StoreFuzzTests.numbers(&random)
             changed[field] = Data(new).base64EncodedString()
             forge.config = changed
-            if attempt("round \(round)", { try forge.write(); try forge.load(running: round % 8 < 2) }) { accepted += 1 }
+            let isLoaded = attempt("round \(round)") {
+                try forge.write()
+                try forge.load(running: round % 8 < 2)
+            }
+            if isLoaded { accepted += 1 }
         }
         #expect(accepted > 10)
     }
@@ -108,8 +113,9 @@ struct StoreFuzzTests {
             case 0: result[index] ^= 1 << UInt8.random(in: 0..<8, using: &random)
             case 1: result[index] = UInt8.random(in: 0...255, using: &random)
             case 2: result.removeSubrange(index..<min(result.count, index + Int.random(in: 1...16, using: &random)))
-            case 3: result.insert(contentsOf: Array("0123456789{}[]\",:\\eE-"
-                .utf8).shuffled(using: &random).prefix(3), at: index)
+            case 3:
+                let characters = Array("0123456789{}[]\",:\\eE-".utf8)
+                result.insert(contentsOf: characters.shuffled(using: &random).prefix(3), at: index)
             case 4: result.insert(contentsOf: result[index...].prefix(32), at: index)
             default: result = Array(result[..<index])
             }

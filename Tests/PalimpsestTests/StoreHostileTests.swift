@@ -143,7 +143,8 @@ struct StoreHostileTests {
         #expect(missing == ["warpdrive", "XCR0:0x8000000000000000"] && found.contains("cx16"))
         let later = try { () throws -> SnapshotStoreError? in
             var forge = try StoreForge()
-            forge.manifest = JSONTree.replacing([.member("config"), .member("mediaType")][...], in: forge.manifest) { _ in
+            forge.manifest = JSONTree.replacing([.member("config"), .member("mediaType")][...], in: forge.manifest) {
+                _ in
                 "application/vnd.palimpsest.snapshot.config.v2+json"
             }
             try forge.write()

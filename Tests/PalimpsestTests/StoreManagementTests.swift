@@ -58,8 +58,10 @@ struct StoreManagementTests {
         #expect(try family.opened.inspect("other").digest == family.right)
         #expect(try family.count("other") == 1001)
         try family.opened.remove("other")
-        #expect(storeError { try family.opened.remove("other") }
-            == .unknownReference(reference: "other", path: family.store.path, available: ["left", "parent", "right"]))
+        #expect(
+            storeError { try family.opened.remove("other") }
+                == .unknownReference(
+                    reference: "other", path: family.store.path, available: ["left", "parent", "right"]))
         try family.opened.remove(family.left.description)
         #expect(try family.opened.list().map(\.tag) == ["parent", "right"])
         for text in ["", ".", "..", "-a", "../x", "a/b", "a b", "sha256:12", String(repeating: "a", count: 129)] {

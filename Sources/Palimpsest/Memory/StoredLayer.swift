@@ -45,7 +45,8 @@ struct StoredLayer: Sendable {
         var high = pieces.count
         while low < high {
             let middle = (low + high) / 2
-            if pieces[middle].layerOffset + pieces[middle].byteCount <= offset { low = middle + 1 } else { high = middle }
+            let piece = pieces[middle]
+            if piece.layerOffset + piece.byteCount <= offset { low = middle + 1 } else { high = middle }
         }
         return low
     }

@@ -85,8 +85,8 @@ final class FileRing {
         return (request, Int(tag), result)
     }
 
-    /// Has all of these files on the disk when it returns. Together: a journal takes them in one go, where one after the
-    /// other each would wait for the disk.
+    /// Has all of these files on the disk when it returns. Together: a journal takes them in one go, where one after
+    /// the other each would wait for the disk.
     /// - Throws: the first failure; all are waited for.
     func synchronize(_ files: [FileDescriptor]) throws(Errno) {
         var failure: Errno?

@@ -19,7 +19,7 @@ struct GuestCall {
             throw ToolError(.unknownFunction(name: function, available: sandbox.exports.map(\.name)))
         }
         let arguments = try CallArguments.parse(words, for: export)
-        _ = try ToolError.converting { () throws(SandboxError) in
+        _ = try ToolError.ofSandbox { () throws(SandboxError) in
             try sandbox.call(function, arguments: arguments)
         }
     }

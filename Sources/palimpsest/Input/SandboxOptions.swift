@@ -54,11 +54,11 @@ struct SandboxOptions: ParsableArguments {
                 "A snapshot's sizes are those it was taken with: leave out --heap, --stack, --mailbox and --scratch.")
         }
         let store = try location.store()
-        let snapshot = try ToolError.converting { () throws(SnapshotStoreError) in
+        let snapshot = try ToolError.ofStore { () throws(SnapshotStoreError) in
             try store.load(
                 location.reference, verify: verify ? .digests : .structure, allowedFiles: Set(allowFile))
         }
-        return try ToolError.converting { () throws(SandboxError) in
+        return try ToolError.ofSandbox { () throws(SandboxError) in
             try Sandbox(from: snapshot, configuration: configuration)
         }
     }

@@ -48,7 +48,7 @@ struct SnapshotLocation: ExpressibleByArgument, Equatable {
     }
 
     static func store(_ directory: String, create: Bool = false) throws(ToolError) -> SnapshotStore {
-        try ToolError.converting { () throws(SnapshotStoreError) in
+        try ToolError.ofStore { () throws(SnapshotStoreError) in
             try SnapshotStore(at: directory, create: create)
         }
     }

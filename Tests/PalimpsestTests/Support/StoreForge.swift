@@ -3,8 +3,8 @@ import Testing
 
 @testable import Palimpsest
 
-/// A copy of the golden store whose JSON can be changed, digests and sizes put right again: what is wrong with it is what
-/// a test made wrong, and not its checksum.
+/// A copy of the golden store whose JSON can be changed, digests and sizes put right again: what is wrong with it is
+/// what a test made wrong, and not its checksum.
 struct StoreForge {
     typealias Object = [String: Any]
 

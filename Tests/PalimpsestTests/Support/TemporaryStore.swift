@@ -29,8 +29,8 @@ final class TemporaryStore: Sendable {
     }
 }
 
-/// All memory a guest can read, region by region, as the host sees it. The constants page is left out: every sandbox has
-/// its own.
+/// All memory a guest can read, region by region, as the host sees it. The constants page is left out: every sandbox
+/// has its own.
 func guestMemory(_ sandbox: Sandbox) throws -> [String: [UInt8]] {
     var found: [String: [UInt8]] = [:]
     for mapping in sandbox.machine.memory.image.regions.mappings {

@@ -15,8 +15,8 @@ extension SnapshotStore {
     /// Waits until no save is under way; saves that begin meanwhile wait for it. Snapshots that are loaded keep their
     /// files open and go on.
     /// - Throws: `SnapshotStoreError.unknownReferences` if the index has entries of a kind whose references this engine
-    ///   does not know; `blobMissing`, `invalid` and others if a manifest cannot be read; `unwritable`. Nothing has been
-    ///   removed then, except that `unwritable` may come in the middle.
+    ///   does not know; `blobMissing`, `invalid` and others if a manifest cannot be read; `unwritable`. Nothing has
+    ///   been removed then, except that `unwritable` may come in the middle.
     @discardableResult
     public func prune() throws(SnapshotStoreError) -> PruneReport {
         let lock = try StoreLock(.removingBlobs, of: directory)

@@ -34,8 +34,8 @@ public struct SnapshotStore: Sendable {
     ///   - tag: letters, digits, `.`, `_` and `-`; at most 128.
     ///   - progress: called on this thread after every MiB written.
     /// - Returns: the digest of the manifest: a reference that never means anything else.
-    /// - Throws: `SnapshotStoreError.invalidReference`, `unwritable` (no space, no permission), `tooLarge`; `unreadable`
-    ///   or `wrongDigest` if a layer comes from another store's damaged file. The store is then as it was.
+    /// - Throws: `SnapshotStoreError.invalidReference`, `unwritable` (no space, no permission), `tooLarge`;
+    ///   `unreadable` or `wrongDigest` if a layer comes from another store's damaged file. The store is then as it was.
     @discardableResult
     public func save(
         _ snapshot: Snapshot, tag: String, progress: (@Sendable (SnapshotProgress) -> Void)? = nil

@@ -134,7 +134,8 @@ extension StoreDirectory {
                 guard index < layers.count else {
                     throw .invalid(path: path, field: field, reason: "layers come before symbols")
                 }
-                guard (pageByteCount...StoreLimits.layersByteCount).contains(layer.size), layer.size.isPageAligned else {
+                guard (pageByteCount...StoreLimits.layersByteCount).contains(layer.size), layer.size.isPageAligned
+                else {
                     throw .invalid(
                         path: path, field: field + ".size",
                         reason: "expected \(pageByteCount) to \(StoreLimits.layersByteCount), a multiple of "

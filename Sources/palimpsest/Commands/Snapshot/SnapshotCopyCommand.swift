@@ -28,7 +28,7 @@ struct SnapshotCopyCommand: ParsableCommand {
         let source = try snapshot.store()
         let target = try destination.store(create: true)
         let bar = ProgressBar("copying", isShown: !json)
-        let digest = try ToolError.converting { () throws(SnapshotStoreError) in
+        let digest = try ToolError.ofStore { () throws(SnapshotStoreError) in
             defer { bar.end() }
             return try source.copy(snapshot.reference, to: target, tag: destination.reference) { bar.show($0) }
         }

@@ -22,13 +22,13 @@ struct SnapshotInspectCommand: ParsableCommand {
     func run() throws {
         if let location = SnapshotLocation(guest: snapshot) {
             let store = try location.store()
-            let description = try ToolError.converting { () throws(SnapshotStoreError) in
+            let description = try ToolError.ofStore { () throws(SnapshotStoreError) in
                 try store.inspect(location.reference)
             }
             json ? print(SnapshotInspectCommand.json(description)) : show(description)
         } else {
             let store = try SnapshotLocation.store(snapshot)
-            let trees = try ToolError.converting { () throws(SnapshotStoreError) in try store.layerTrees() }
+            let trees = try ToolError.ofStore { () throws(SnapshotStoreError) in try store.layerTrees() }
             if json { return print(JSON.array(trees.map(SnapshotInspectCommand.json))) }
             for tree in trees { show(tree, indentation: "") }
         }

@@ -23,7 +23,7 @@ struct SnapshotListCommand: ParsableCommand {
 
     func run() throws {
         let store = try SnapshotLocation.store(store)
-        let entries = try ToolError.converting { () throws(SnapshotStoreError) in try store.list() }
+        let entries = try ToolError.ofStore { () throws(SnapshotStoreError) in try store.list() }
         let users = SnapshotListCommand.users(entries)
         if json { return print(JSON.array(entries.map { SnapshotListCommand.json($0, users) })) }
         var table = Table([

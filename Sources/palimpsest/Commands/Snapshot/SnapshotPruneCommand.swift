@@ -24,7 +24,7 @@ struct SnapshotPruneCommand: ParsableCommand {
 
     static func prune(_ directory: String, asJSON: Bool) throws {
         let store = try SnapshotLocation.store(directory)
-        let report = try ToolError.converting { () throws(SnapshotStoreError) in try store.prune() }
+        let report = try ToolError.ofStore { () throws(SnapshotStoreError) in try store.prune() }
         if asJSON {
             print(
                 JSON.object([

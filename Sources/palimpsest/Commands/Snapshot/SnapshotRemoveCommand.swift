@@ -27,7 +27,7 @@ struct SnapshotRemoveCommand: ParsableCommand {
     func run() throws {
         for snapshot in snapshots {
             let store = try snapshot.store()
-            try ToolError.converting { () throws(SnapshotStoreError) in try store.remove(snapshot.reference) }
+            try ToolError.ofStore { () throws(SnapshotStoreError) in try store.remove(snapshot.reference) }
         }
         guard prune else {
             if json { print(JSON.object([("removed", .integer(snapshots.count))])) }

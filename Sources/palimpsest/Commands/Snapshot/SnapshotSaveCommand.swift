@@ -44,10 +44,10 @@ struct SnapshotSaveCommand: ParsableCommand {
     func run() throws {
         let sandbox = try sandbox.makeSandbox(guest: guest)
         for call in try calls.map(GuestCall.init) { try call.run(in: sandbox) }
-        let snapshot = try ToolError.converting { () throws(SandboxError) in try sandbox.snapshot() }
+        let snapshot = try ToolError.ofSandbox { () throws(SandboxError) in try sandbox.snapshot() }
         if !warmUp.isEmpty { try record(snapshot) }
         let bar = ProgressBar("saving", isShown: !json)
-        let digest = try ToolError.converting { () throws(SnapshotStoreError) in
+        let digest = try ToolError.ofStore { () throws(SnapshotStoreError) in
             defer { bar.end() }
             return try snapshot.save(to: destination.directory, tag: destination.reference) { bar.show($0) }
         }
@@ -65,7 +65,7 @@ struct SnapshotSaveCommand: ParsableCommand {
     private func record(_ snapshot: Snapshot) throws {
         let calls = try warmUp.map(GuestCall.init)
         var failure: ToolError?
-        _ = try ToolError.converting { () throws(SandboxError) in
+        _ = try ToolError.ofSandbox { () throws(SandboxError) in
             try snapshot.recordHotPages(configuration: sandbox.configuration) { sandbox in
                 do throws(ToolError) {
                     for call in calls { try call.run(in: sandbox) }

@@ -26,7 +26,7 @@ struct SnapshotTagCommand: ParsableCommand {
 
     func run() throws {
         let store = try snapshot.store()
-        try ToolError.converting { () throws(SnapshotStoreError) in try store.tag(snapshot.reference, as: tag) }
+        try ToolError.ofStore { () throws(SnapshotStoreError) in try store.tag(snapshot.reference, as: tag) }
         if json { print(JSON.object([("tag", .string(tag))])) }
     }
 }

@@ -22,11 +22,11 @@ struct SnapshotVerifyCommand: ParsableCommand {
     func run() throws {
         if let location = SnapshotLocation(guest: snapshot) {
             let store = try location.store()
-            try ToolError.converting { () throws(SnapshotStoreError) in try store.verify(location.reference) }
+            try ToolError.ofStore { () throws(SnapshotStoreError) in try store.verify(location.reference) }
             return report([:])
         }
         let store = try SnapshotLocation.store(snapshot)
-        let failures = try ToolError.converting { () throws(SnapshotStoreError) in try store.verifyAll() }
+        let failures = try ToolError.ofStore { () throws(SnapshotStoreError) in try store.verifyAll() }
         report(failures)
         if !failures.isEmpty { throw ToolExit.badFile.code }
     }

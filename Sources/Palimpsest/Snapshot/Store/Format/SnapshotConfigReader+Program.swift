@@ -81,7 +81,8 @@ extension SnapshotConfigReader {
 extension BlobDigest {
     /// The 32 bytes.
     var bytes: [UInt8] {
-        let digits = hexadecimal.utf8.map { $0 < UInt8(ascii: "a") ? $0 - UInt8(ascii: "0") : $0 - UInt8(ascii: "a") + 10 }
+        let (zero, ten) = (UInt8(ascii: "0"), UInt8(ascii: "a"))
+        let digits = hexadecimal.utf8.map { $0 < ten ? $0 - zero : $0 - ten + 10 }
         return stride(from: 0, to: digits.count, by: 2).map { digits[$0] << 4 | digits[$0 + 1] }
     }
 }

@@ -38,7 +38,8 @@ struct SnapshotConfigReader {
     }
 
     static func unsupported(_ version: Int, _ path: String) -> SnapshotStoreError {
-        .unsupportedFormat(path: path, found: "version \(version)", supported: "version \(SnapshotConfig.formatVersion)")
+        .unsupportedFormat(
+            path: path, found: "version \(version)", supported: "version \(SnapshotConfig.formatVersion)")
     }
 
     func processor() throws(SnapshotStoreError) -> ProcessorFeatures {
@@ -94,7 +95,8 @@ struct SnapshotConfigReader {
         let map = RegionMap(mappings)
         for (one, next) in zip(map.mappings, map.mappings.dropFirst())
         where one.region.guest.upperBound > next.region.guest.lowerBound {
-            throw invalid("regions", "\(one.region.label) and \(next.region.label) at \(next.region.guest.lowerBound) overlap")
+            throw invalid(
+                "regions", "\(one.region.label) and \(next.region.label) at \(next.region.guest.lowerBound) overlap")
         }
         try compare(SnapshotConfig.regions(map, files))
         return map
@@ -158,7 +160,8 @@ struct SnapshotConfigReader {
             region.byteCount <= bounds.upperBound - start
         else {
             throw invalid(
-                field, "expected whole pages between \(bounds.lowerBound) and \(bounds.upperBound), found "
+                field,
+                "expected whole pages between \(bounds.lowerBound) and \(bounds.upperBound), found "
                     + "\(region.byteCount) bytes at \(start)")
         }
         return start..<start + region.byteCount
