@@ -35,9 +35,10 @@ final class FileRing {
     /// Of requests that were carried out at once.
     private var results: [(tag: Int, result: CInt)] = []
 
-    init() {
+    /// - Parameter usesRing: false for plain system calls, as in a process that may not have a ring.
+    init(usesRing: Bool = true) {
         var ring: OpaquePointer?
-        self.ring = pal_file_ring_create(&ring, UInt32(FileRing.depth)) == 0 ? ring : nil
+        self.ring = usesRing && pal_file_ring_create(&ring, UInt32(FileRing.depth)) == 0 ? ring : nil
     }
 
     deinit {

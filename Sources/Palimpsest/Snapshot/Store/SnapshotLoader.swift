@@ -10,16 +10,14 @@ struct SnapshotLoader {
     func load(
         _ reference: SnapshotReference, verify: SnapshotVerification, prefetch: Bool
     ) throws(SnapshotStoreError) -> Snapshot {
-        var entry = try directory.resolve(reference)
-        while true {
-            do throws(SnapshotStoreError) {
-                return try load(entry, verify: verify, prefetch: prefetch)
-            } catch .blobMissing(let path) {
-                // The tag may have moved meanwhile, and the old snapshot been pruned.
-                let current = try directory.resolve(reference)
-                guard current.digest != entry.digest else { throw .blobMissing(path: path) }
-                entry = current
-            }
+        let entry = try directory.resolve(reference)
+        do throws(SnapshotStoreError) {
+            return try load(entry, verify: verify, prefetch: prefetch)
+        } catch .blobMissing(let path) {
+            // The tag may have moved meanwhile, and the old snapshot been pruned.
+            let current = try directory.resolve(reference)
+            guard current.digest != entry.digest else { throw .blobMissing(path: path) }
+            return try load(current, verify: verify, prefetch: prefetch)
         }
     }
 
