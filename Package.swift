@@ -66,7 +66,7 @@ let package = Package(
         // Tests run real guests on the real /dev/kvm.
         .testTarget(
             name: "PalimpsestTests", dependencies: ["Palimpsest", "GuestToolchain"], exclude: ["Guests"],
-            plugins: ["GuestBuilder"]),
+            resources: [.copy("Golden")], plugins: ["GuestBuilder"]),
         .testTarget(name: "PalimpsestToolTests", dependencies: ["PalimpsestTool"]),
     ]
 )

@@ -4,13 +4,20 @@ import Histogram
 struct Measurement {
     let name: String
     /// The result this one is to be held against; nil for a floor.
-    let floor: String?
+    private(set) var floor: String?
     private var histogram = Histogram<UInt64>(
         lowestDiscernibleValue: 1, highestTrackableValue: 60_000_000_000, numberOfSignificantValueDigits: .three)
 
     init(_ name: String, over floor: String? = nil) {
         self.name = name
         self.floor = floor
+    }
+
+    /// The same held against another floor.
+    func over(_ floor: String) -> Measurement {
+        var copy = self
+        copy.floor = floor
+        return copy
     }
 
     mutating func record(_ nanoseconds: UInt64) { histogram.record(nanoseconds) }

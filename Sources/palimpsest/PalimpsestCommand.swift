@@ -1,8 +1,9 @@
 import ArgumentParser
+import Palimpsest
 
 /// The tool: what it is called with, what it exits with. Each command is a file of its own in `Commands/`.
 struct PalimpsestCommand: ParsableCommand {
-    static let version = "0.1.0"
+    static let version = EngineVersion.current.description
 
     static let configuration = CommandConfiguration(
         commandName: "palimpsest",
@@ -14,12 +15,15 @@ struct PalimpsestCommand: ParsableCommand {
               palimpsest build greeter.c -o greeter.elf  a guest of your own
               palimpsest inspect greeter.elf
               palimpsest call greeter.elf sayHello World
+              palimpsest snapshot save greeter.elf snapshots:greeter
+              palimpsest call snapshots:greeter sayHello World
 
             \(ToolExit.table)
             """,
         version: version,
         subcommands: [
             DoctorCommand.self, DemoCommand.self, BuildCommand.self, InspectCommand.self, CallCommand.self,
+            SnapshotCommand.self,
         ])
 }
 

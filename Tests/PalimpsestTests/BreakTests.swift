@@ -160,7 +160,9 @@ struct BreakTests {
             do {
                 last = try sandbox.snapshot()
             } catch {
-                Issue.record("snapshot \(round): \(error); the last has \(last?.byteCount ?? 0) bytes in \(last?.layerCount ?? 0) layers")
+                Issue.record(
+                    "snapshot \(round): \(error); the last has \(last?.byteCount ?? 0) bytes in \(last?.layerCount ?? 0) layers"
+                )
                 return
             }
         }
@@ -183,7 +185,10 @@ struct BreakTests {
         try child?.scribble(pages - 4096, pages: 65, value: 3)
         var round: UInt64 = 10
         var next: Snapshot? = try child?.snapshot()
-        while (next?.memory.snapshotLayers.contains { $0.segment.byteCount > 200_000 && SegmentTrace($0.segment).isAlive && trace.isAlive && $0.segment.byteCount == 0 }) == true { round += 1 }
+        while (next?.memory.snapshotLayers.contains {
+            $0.segment.byteCount > 200_000 && SegmentTrace($0.segment).isAlive && trace.isAlive
+                && $0.segment.byteCount == 0
+        }) == true { round += 1 }
         print("layers of the second snapshot:", next?.layerCount as Any, next?.byteCount as Any)
         next = nil
         child = nil
@@ -228,9 +233,14 @@ struct BreakTests {
         let _: UInt64 = try sandbox.call("readEvery", heap, 4096 as UInt64, UInt64(2 << 20))
         let report = try sandbox.restore(snapshot)
         let after = try time(50)
-        for _ in 0..<400 { try BreakTests.add(sandbox); try sandbox.restore(snapshot) }
+        for _ in 0..<400 {
+            try BreakTests.add(sandbox)
+            try sandbox.restore(snapshot)
+        }
         let later = try time(50)
-        print("rollback before", before, "after", after, "450 rollbacks later", later, report, sandbox.machine.memory.tables.trackedTables.count)
+        print(
+            "rollback before", before, "after", after, "450 rollbacks later", later, report,
+            sandbox.machine.memory.tables.trackedTables.count)
         #expect(later < before * 4)
     }
 
@@ -273,7 +283,11 @@ struct BreakTests {
             let clock = ContinuousClock()
             var times: [Duration] = []
             for _ in 0..<15 {
-                times.append(try clock.measure { let one = try Sandbox(from: snapshot); let _: Int64 = try one.call("startCount") })
+                times.append(
+                    try clock.measure {
+                        let one = try Sandbox(from: snapshot)
+                        let _: Int64 = try one.call("startCount")
+                    })
             }
             return times.sorted()[7]
         }
@@ -303,12 +317,23 @@ struct BreakTests {
             withUnsafeBytes(of: value.littleEndian) { for (i, b) in $0.enumerated() { elf[offset + i] = b } }
         }
         for (i, b) in [0x7f, 0x45, 0x4c, 0x46, 2, 1, 1].enumerated() { elf[i] = UInt8(b) }
-        put(UInt16(2), 16); put(UInt16(62), 18); put(UInt64(0x10000), 24); put(UInt64(64), 32)
-        put(UInt16(56), 54); put(UInt16(64), 56)
-        put(UInt32(1), 64); put(UInt32(5), 68); put(UInt64(0), 72); put(UInt64(0x10000), 80); put(UInt64(4096), 96); put(UInt64(4096), 104)
+        put(UInt16(2), 16)
+        put(UInt16(62), 18)
+        put(UInt64(0x10000), 24)
+        put(UInt64(64), 32)
+        put(UInt16(56), 54)
+        put(UInt16(64), 56)
+        put(UInt32(1), 64)
+        put(UInt32(5), 68)
+        put(UInt64(0), 72)
+        put(UInt64(0x10000), 80)
+        put(UInt64(4096), 96)
+        put(UInt64(4096), 104)
         for index in 1..<64 {
             let header = 64 + index * 56
-            put(UInt32(4), header); put(UInt64(8192), header + 8); put(UInt64((1 << 20) - 8192), header + 32)
+            put(UInt32(4), header)
+            put(UInt64(8192), header + 8)
+            put(UInt64((1 << 20) - 8192), header + 32)
         }
         let took = ContinuousClock().measure { _ = try? Sandbox(guest: .bytes(elf)) }
         print("1 MiB of notes, 63 times:", took)
@@ -340,7 +365,9 @@ struct BreakTests {
             try sandbox.restore(snapshot)
             _ = (status, regions)
             for page in sandbox.machine.memory.tracked.contents {
-                #expect(PageComparison.isEqual(page.bytes, sandbox.machine.memory.image.pages.content(of: page.address)), "\(page.address)")
+                #expect(
+                    PageComparison.isEqual(page.bytes, sandbox.machine.memory.image.pages.content(of: page.address)),
+                    "\(page.address)")
             }
         }
     }

@@ -11,7 +11,9 @@ struct BreakTests2 {
     func twoThreads() throws {
         struct Shared: @unchecked Sendable { let sandbox: Sandbox }
         let shared = Shared(sandbox: try makeBehaved())
-        final class Counts: Sendable { let wrong = Atomic<Int>(0), right = Atomic<Int>(0), refused = Atomic<Int>(0), other = Atomic<Int>(0) }
+        final class Counts: Sendable {
+            let wrong = Atomic<Int>(0), right = Atomic<Int>(0), refused = Atomic<Int>(0), other = Atomic<Int>(0)
+        }
         let counts = Counts()
         let done = DispatchSemaphore(value: 0)
         for name in [String(repeating: "a", count: 50), String(repeating: "b", count: 50)] {
@@ -19,7 +21,11 @@ struct BreakTests2 {
                 for _ in 0..<20_000 {
                     do {
                         let echo: String = try shared.sandbox.call("echoString", name)
-                        if echo == name { counts.right.add(1, ordering: .relaxed) } else { counts.wrong.add(1, ordering: .relaxed) }
+                        if echo == name {
+                            counts.right.add(1, ordering: .relaxed)
+                        } else {
+                            counts.wrong.add(1, ordering: .relaxed)
+                        }
                     } catch SandboxError.callInProgress {
                         counts.refused.add(1, ordering: .relaxed)
                     } catch { counts.other.add(1, ordering: .relaxed) }
@@ -36,7 +42,9 @@ struct BreakTests2 {
         #expect(found[1] == 0 && found[3] == 0)
     }
 
-    @Test("after a warm-up and a snapshot a rollback costs what calls write", arguments: [RollbackStrategy.automatic, .copy])
+    @Test(
+        "after a warm-up and a snapshot a rollback costs what calls write",
+        arguments: [RollbackStrategy.automatic, .copy])
     func inheritedList(strategy: RollbackStrategy) throws {
         let sandbox = try Scribe.make(SandboxConfiguration(heapByteCount: 256 << 20, rollbackStrategy: strategy))
         _ = try sandbox.fill(pages: 25_600)
@@ -105,12 +113,17 @@ struct BreakTests2 {
         let sandbox = try BreakTests.make()
         let snapshot = try sandbox.snapshot()
         do { try sandbox.call("pvmHypercall") } catch SandboxError.fault(let fault) {
-            print("pvm:", fault.vector as Any, fault.address as Any, String(fault.registers.rip, radix: 16), String(fault.registers.rcx, radix: 16), String(fault.registers.rsp, radix: 16), sandbox.machine.exceptionFrame)
+            print(
+                "pvm:", fault.vector as Any, fault.address as Any, String(fault.registers.rip, radix: 16),
+                String(fault.registers.rcx, radix: 16), String(fault.registers.rsp, radix: 16),
+                sandbox.machine.exceptionFrame)
         }
         try sandbox.restore(snapshot)
         let hostile = try makeHostile()
         do { try hostile.call("systemCall") } catch SandboxError.fault(let fault) {
-            print("syscall:", fault.vector as Any, fault.address as Any, String(fault.registers.rip, radix: 16), hostile.machine.exceptionFrame)
+            print(
+                "syscall:", fault.vector as Any, fault.address as Any, String(fault.registers.rip, radix: 16),
+                hostile.machine.exceptionFrame)
         }
     }
 
@@ -124,13 +137,16 @@ struct BreakTests2 {
             let fresh = try Sandbox(from: base)
             let clock = ContinuousClock()
             try fresh.call("writeByte", heap, 1 as UInt8)
-            var one: Snapshot?, two: Snapshot?
+            var one: Snapshot?
+            var two: Snapshot?
             let took = try clock.measure { one = try fresh.snapshot() }
             try fresh.call("writeByte", heap, 2 as UInt8)
             two = try fresh.snapshot()
             let back = try clock.measure { try fresh.restore(one!) }
             let forth = try clock.measure { try fresh.restore(two!) }
-            print("stride", stride, "runs", base.memory.pages.runs.count, "snapshot", took, "sibling", back, forth, fresh.lastRollback as Any)
+            print(
+                "stride", stride, "runs", base.memory.pages.runs.count, "snapshot", took, "sibling", back, forth,
+                fresh.lastRollback as Any)
         }
     }
 }

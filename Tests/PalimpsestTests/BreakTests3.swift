@@ -24,7 +24,9 @@ struct BreakTests3 {
                     func attempt() throws {
                         switch choice {
                         case 0: try sandbox.scribble(heap, pages: 20, value: random.next())
-                        case 1: snapshots.append(try sandbox.snapshot()); sums.append(0)
+                        case 1:
+                            snapshots.append(try sandbox.snapshot())
+                            sums.append(0)
                         case 2: try sandbox.mapFile(file.path, at: 0x2_0000_0000)
                         case 3: try sandbox.restore(snapshots[Int(random.next() % UInt64(snapshots.count))])
                         case 4: sandbox = try Sandbox(from: snapshots[Int(random.next() % UInt64(snapshots.count))])
@@ -37,7 +39,9 @@ struct BreakTests3 {
                         try? attempt()
                     }
                     if sums.last == 0 {
-                        if sandbox.status == .ready { sums[sums.count - 1] = try sandbox.call("checksum", heap, UInt64(20 * 4096)) }
+                        if sandbox.status == .ready {
+                            sums[sums.count - 1] = try sandbox.call("checksum", heap, UInt64(20 * 4096))
+                        }
                     }
                 }
                 for (snapshot, sum) in zip(snapshots, sums) where sum != 0 {
@@ -51,7 +55,11 @@ struct BreakTests3 {
 
     @Test("a ring outlives the thread that made it")
     func ringThread() throws {
-        struct Shared: @unchecked Sendable { let sandbox: Sandbox; let snapshot: Snapshot; let data: UInt64 }
+        struct Shared: @unchecked Sendable {
+            let sandbox: Sandbox
+            let snapshot: Snapshot
+            let data: UInt64
+        }
         let sandbox = try Scribe.make(Scribe.configuration(.ioUring))
         let data: UInt64 = try sandbox.call("dataAddress")
         let shared = Shared(sandbox: sandbox, snapshot: try sandbox.snapshot(), data: data)
@@ -94,7 +102,8 @@ struct BreakTests3 {
         let sandbox = try makeBehaved()
         let snapshot = try sandbox.snapshot()
         _ = caughtError {
-            let _: String = try sandbox.call("hostJoin", String(repeating: "x", count: 300_000), [UInt8](repeating: 1, count: 1 << 20), 1.0)
+            let _: String = try sandbox.call(
+                "hostJoin", String(repeating: "x", count: 300_000), [UInt8](repeating: 1, count: 1 << 20), 1.0)
         }
         try sandbox.restore(snapshot)
         let memory = sandbox.machine.memory

@@ -12,16 +12,26 @@ struct BreakTests4 {
             var random = SplitMix(state: 99)
             let good = BreakTests.breaker
             let sections = good.withUnsafeBytes { Int($0.loadUnaligned(fromByteOffset: 40, as: UInt64.self)) }
-            let interesting: [UInt64] = [0, 1, 0xfff, 0x1000, 0x3fff_ffff, 0x4000_0000, 0x7fff_ffff, 0xffff_ffff, 1 << 47, 1 << 63, .max, .max - 4095, UInt64(good.count)]
+            let interesting: [UInt64] = [
+                0, 1, 0xfff, 0x1000, 0x3fff_ffff, 0x4000_0000, 0x7fff_ffff, 0xffff_ffff, 1 << 47, 1 << 63, .max,
+                .max - 4095, UInt64(good.count),
+            ]
             var accepted = 0
             for _ in 0..<30_000 {
                 var bytes = good
                 for _ in 0..<Int(1 + random.next() % 4) {
                     let inSections = random.next() % 3 == 0
-                    let offset = inSections ? min(good.count - 8, sections + Int(random.next() % UInt64(max(1, good.count - sections)))) : Int(random.next() % 512)
+                    let offset =
+                        inSections
+                        ? min(good.count - 8, sections + Int(random.next() % UInt64(max(1, good.count - sections))))
+                        : Int(random.next() % 512)
                     let width = [1, 2, 4, 8][Int(random.next() % 4)]
-                    let value = random.next() % 2 == 0 ? interesting[Int(random.next() % UInt64(interesting.count))] : random.next()
-                    for index in 0..<width where offset + index < bytes.count { bytes[offset + index] = UInt8(truncatingIfNeeded: value >> UInt64(8 * index)) }
+                    let value =
+                        random.next() % 2 == 0
+                        ? interesting[Int(random.next() % UInt64(interesting.count))] : random.next()
+                    for index in 0..<width where offset + index < bytes.count {
+                        bytes[offset + index] = UInt8(truncatingIfNeeded: value >> UInt64(8 * index))
+                    }
                 }
                 guard let image = try? ELFImage(bytes) else { continue }
                 accepted += 1

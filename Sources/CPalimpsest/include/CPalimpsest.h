@@ -11,6 +11,7 @@
 #include "palimpsest_pages.h"
 #include "palimpsest_random.h"
 #include "palimpsest_ring.h"
+#include "palimpsest_ring_file.h"
 #include "palimpsest_system.h"
 
 #endif

@@ -2,16 +2,22 @@ import Synchronization
 
 /// A guest's symbols, read at the first fault: most sandboxes never need them. Shared by all sandboxes of the guest.
 final class LazySymbols: Sendable {
-    private let image: ELFImage
-    private let table = Mutex<SymbolTable?>(nil)
+    private let read: @Sendable () -> SymbolTable
+    private let cached = Mutex<SymbolTable?>(nil)
 
-    init(_ image: ELFImage) { self.image = image }
+    init(_ read: @escaping @Sendable () -> SymbolTable) { self.read = read }
 
-    func name(at address: UInt64) -> String? {
-        table.withLock { table in
-            let symbols = table ?? SymbolTable(image)
-            table = symbols
-            return symbols.name(at: address)
+    convenience init(_ image: ELFImage) {
+        self.init { SymbolTable(image) }
+    }
+
+    var table: SymbolTable {
+        cached.withLock { cached in
+            let table = cached ?? read()
+            cached = table
+            return table
         }
     }
+
+    func name(at address: UInt64) -> String? { table.name(at: address) }
 }

@@ -1,5 +1,5 @@
-/// Function names by address, from an ELF's `.symtab`: for fault reports only. A table that lies makes for a
-/// wrong name, never for more.
+/// Function names by address, from an ELF's `.symtab` or a snapshot's symbols blob: for fault reports only. A table
+/// that lies makes for a wrong name, never for more.
 struct SymbolTable: Sendable {
     private struct Function {
         let address: UInt64
@@ -69,8 +69,46 @@ struct SymbolTable: Sendable {
         let function = functions[low - 1]
         let offset = address - function.address
         guard offset < max(function.byteCount, 1) else { return nil }
-        let name = bytes[function.nameOffset...].prefix(SymbolTable.maximumNameByteCount).prefix { $0 != 0 }
-        let text = GuestText.escaped(String(decoding: name, as: UTF8.self))
+        let text = GuestText.escaped(String(decoding: name(of: function), as: UTF8.self))
         return offset == 0 ? text : "\(text)+\(hex(offset))"
+    }
+
+    private func name(of function: Function) -> ArraySlice<UInt8> {
+        bytes[function.nameOffset...].prefix(SymbolTable.maximumNameByteCount)
+            .prefix { $0 != 0 && $0 != UInt8(ascii: "\n") }
+    }
+
+    // MARK: - As a blob: a line a function, in address order
+
+    /// `<address> <bytes> <name>` and a line feed; both numbers in hexadecimal.
+    var lines: [UInt8] {
+        var text: [UInt8] = []
+        for function in functions where !name(of: function).isEmpty {
+            text += "\(String(function.address, radix: 16)) \(String(function.byteCount, radix: 16)) ".utf8
+            text += name(of: function)
+            text.append(UInt8(ascii: "\n"))
+        }
+        return text
+    }
+
+    /// Lines that are none are left out.
+    init(lines bytes: [UInt8]) {
+        self.bytes = bytes
+        var functions: [Function] = []
+        var start = 0
+        while start < bytes.count, functions.count < SymbolTable.maximumSymbolCount {
+            let end = bytes[start...].firstIndex(of: UInt8(ascii: "\n")) ?? bytes.count
+            if let function = SymbolTable.function(bytes[start..<end]) { functions.append(function) }
+            start = end + 1
+        }
+        self.functions = functions.sorted { $0.address < $1.address }
+    }
+
+    private static func function(_ line: ArraySlice<UInt8>) -> Function? {
+        let words = line.split(separator: UInt8(ascii: " "), maxSplits: 2)
+        guard words.count == 3, let address = UInt64(String(decoding: words[0], as: UTF8.self), radix: 16),
+            let byteCount = UInt64(String(decoding: words[1], as: UTF8.self), radix: 16)
+        else { return nil }
+        return Function(address: address, byteCount: byteCount, nameOffset: words[2].startIndex)
     }
 }

@@ -21,7 +21,7 @@ struct ProcessorState {
     private static let extendedFeatureEnable: UInt64 = 1 << 8 | 1 << 10 | 1 << 11
 
     /// XCR0: x87, SSE, AVX and AVX-512 state, as far as the processor has them (Intel SDM vol. 1, 13.3).
-    var extendedFeatures: UInt64 {
+    static var extendedFeatures: UInt64 {
         let supported = UInt64(pal_cpuid(0xD, 0).eax)
         let vector: UInt64 = supported & 0b100 != 0 ? 0b111 : 0b11
         let avx512: UInt64 = 0b1110_0000

@@ -49,7 +49,7 @@ final class VirtualCPU {
         try KVM.control(descriptor, "KVM_GET_SREGS", PAL_KVM_GET_SREGS, with: &initialSpecialRegisters)
         var features = kvm_xcrs()
         features.nr_xcrs = 1
-        features.xcrs.0.value = processor.extendedFeatures
+        features.xcrs.0.value = ProcessorState.extendedFeatures
         try KVM.control(descriptor, "KVM_SET_XCRS", PAL_KVM_SET_XCRS, with: &features)
     }
 

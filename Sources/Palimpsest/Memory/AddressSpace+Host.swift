@@ -41,7 +41,7 @@ extension AddressSpace {
         switch image.pages.content(of: page) {
         case .zero: return PageComparison.zeros
         case .layer(let layer, let offset):
-            guard layer.file != nil else { return layer.bytes(at: offset) }
+            guard layer.mayVanish else { return layer.bytes(at: offset) }
             return copyOfFilePage(layer.bytes(at: offset))
         }
     }

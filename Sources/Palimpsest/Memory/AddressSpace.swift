@@ -26,11 +26,13 @@ final class AddressSpace {
     private var cluster = CopyCluster()
     /// The last fault that found its page in order already, and how often in a row.
     private var spurious: (address: GuestVirtualAddress, count: Int) = (GuestVirtualAddress(rawValue: 0), 0)
+    /// Snapshot pages in the order of their first touch, while that is recorded.
+    var touches: [GuestVirtualAddress]?
     /// Where a file's page is put for the host to look at: the file may shrink while it does.
     var filePage: UnsafeMutableRawPointer?
 
     /// - Parameter scratch: zero-filled, of the image's layout. It gets the image's page tables and mailbox.
-    /// - Throws: `MachineError`, `ScratchExhausted`.
+    /// - Throws: `MachineError`, `ScratchExhausted`, `CopyFailure.unreadable`.
     init(_ image: MemoryImage, _ scratch: ScratchMemory) throws {
         self.image = image
         self.scratch = scratch
@@ -57,10 +59,9 @@ final class AddressSpace {
             guard case .shared(let frames) = mapping.backing else { continue }
             let pages = mapping.region.guest
             for run in image.pages.runs(in: pages) {
-                scratch.write(
-                    UnsafeRawBufferPointer(
-                        start: run.layer.bytes(at: run.offset), count: run.pages.upperBound - run.pages.lowerBound),
-                    at: frames + (run.pages.lowerBound - pages.lowerBound))
+                try copy(
+                    run.layer, run.offset, byteCount: run.pages.upperBound - run.pages.lowerBound,
+                    to: frames + (run.pages.lowerBound - pages.lowerBound))
             }
         }
         trackMailbox(byteCount: Int(PAL_MAILBOX_DATA_OFFSET))
@@ -145,7 +146,7 @@ final class AddressSpace {
         let isWrite = errorCode & 2 != 0
         let needed: MemoryAccess = errorCode & 16 != 0 ? .execute : isWrite ? .write : .read
         guard let mapping = mapping(at: address), mapping.region.access.contains(needed) else { return .denied }
-        let entry = tables[address.page]
+        let entry = reveal(address.page)
         if case .none = mapping.backing { return .denied }
         if entry.isPresent && !(isWrite && entry.isCopyOnWrite) { return acceptSpurious(address) }
         spurious.count = 0
@@ -209,7 +210,7 @@ final class AddressSpace {
         try copyPage(page, mapping)
         guard !isPoolScarce else { return }
         for neighbour in cluster.neighbours(of: page, in: mapping.region.guest)
-        where neighbour != page && tables[neighbour].isCopyOnWrite {
+        where neighbour != page && tables[neighbour].isPresent && tables[neighbour].isCopyOnWrite {
             do throws(CopyFailure) { try copyPage(neighbour, mapping) } catch { return }
         }
     }
@@ -218,7 +219,7 @@ final class AddressSpace {
     private func copyPage(_ page: GuestVirtualAddress, _ mapping: RegionMap.Mapping) throws(CopyFailure) {
         guard let frame = frame(for: page, mapping) else { throw .exhausted }
         if case .layer(let layer, let offset) = image.pages.content(of: page) {
-            try copy(layer, offset, to: frame)
+            try copy(layer, offset, byteCount: pageByteCount, to: frame)
             copiedPageCount += 1
         }
         do throws(ScratchExhausted) {
@@ -233,14 +234,14 @@ final class AddressSpace {
         return frames + (page - mapping.region.guest.lowerBound)
     }
 
-    /// One page of a layer. Sealed memory cannot go away; a file can.
-    private func copy(_ layer: MemoryLayer, _ offset: Int, to frame: GuestPhysicalAddress) throws(CopyFailure) {
+    /// Bytes of a layer. Sealed memory cannot go away; a file can.
+    private func copy(
+        _ layer: MemoryLayer, _ offset: Int, byteCount: Int, to frames: GuestPhysicalAddress
+    ) throws(CopyFailure) {
         let source = layer.bytes(at: offset)
-        guard let file = layer.file else {
-            return scratch.write(UnsafeRawBufferPointer(start: source, count: pageByteCount), at: frame)
+        guard let path = layer.path else {
+            return scratch.write(UnsafeRawBufferPointer(start: source, count: byteCount), at: frames)
         }
-        guard pal_copy_guarded(scratch.host(frame), source, pageByteCount) == 0 else {
-            throw .unreadable(path: file.path)
-        }
+        guard pal_copy_guarded(scratch.host(frames), source, byteCount) == 0 else { throw .unreadable(path: path) }
     }
 }

@@ -12,18 +12,22 @@ final class MemoryImage: Sendable {
     /// Layers first, mapped files last; places ascend.
     let layers: [MemoryLayer]
     let pages: PageMap
-    let writeSet = WriteSet()
+    let writeSet: WriteSet
+    let hotPages: HotPages
     private let trusted: SharedMemorySegment
     private let cachedTables = Mutex<PageTableImage?>(nil)
 
     init(
-        layout: ScratchLayout, regions: RegionMap, layers: [MemoryLayer], pages: PageMap, trusted: SharedMemorySegment
+        layout: ScratchLayout, regions: RegionMap, layers: [MemoryLayer], pages: PageMap, trusted: SharedMemorySegment,
+        writeSet: WriteSet = WriteSet(), hotPages: HotPages = HotPages()
     ) {
         self.layout = layout
         self.regions = regions
         self.layers = layers.sorted { $0.place < $1.place }
         self.pages = pages
         self.trusted = trusted
+        self.writeSet = writeSet
+        self.hotPages = hotPages
     }
 
     /// The same regions with other contents.
@@ -41,6 +45,16 @@ final class MemoryImage: Sendable {
 
     var snapshotLayers: [MemoryLayer] { layers.filter { $0.file == nil } }
     var files: [MemoryLayer] { layers.filter { $0.file != nil } }
+
+    /// What a new sandbox is going to touch first: the hot pages, then what else calls write. Each page once.
+    var firstNeeded: [GuestVirtualAddress] {
+        let hot = hotPages.all
+        let known = Set(hot)
+        return hot + writeSet.sorted.filter { !known.contains($0) }
+    }
+
+    /// The path of a file that has become shorter than the pages of it that are mapped; nil if none has.
+    var shortenedFile: String? { layers.first(where: \.isShortened)?.path }
 
     /// Bytes of the trusted layer's entry page, in the host.
     var entryPage: UnsafeRawPointer {

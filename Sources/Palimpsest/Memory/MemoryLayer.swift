@@ -1,18 +1,34 @@
+import Glibc
 import Synchronization
 
 /// Immutable pages with a place in guest-physical memory: one read-only slot of every sandbox that runs from them.
 ///
-/// A layer is a part of a snapshot, or a mapped file.
+/// A layer is a part of a snapshot, in sealed memory or in a blob of a store, or a file that the embedder mapped.
 final class MemoryLayer: Sendable {
+    /// Where the bytes are.
+    enum Source: Sendable {
+        /// Sealed memory of this process: the bytes stay what they are.
+        case sealed
+        /// A file of a snapshot store, opened once. Others may still shorten it.
+        case blob(path: String, digest: BlobDigest)
+        /// A file that the embedder mapped at an address of its choice.
+        case mapped(MappedFileIdentity)
+    }
+
     let segment: SharedMemorySegment
     let place: GuestPhysicalAddress
-    /// What was mapped, if this is a file; nil for sealed memory.
-    let file: MappedFileIdentity?
+    let source: Source
+    /// How this layer lies in a store, once it does: saving another snapshot that has it writes it no more.
+    let stored: Mutex<StoredLayer?>
 
-    init(_ segment: SharedMemorySegment, at place: GuestPhysicalAddress, file: MappedFileIdentity? = nil) {
+    init(
+        _ segment: SharedMemorySegment, at place: GuestPhysicalAddress, source: Source = .sealed,
+        stored: StoredLayer? = nil
+    ) {
         self.segment = segment
         self.place = place
-        self.file = file
+        self.source = source
+        self.stored = Mutex(stored)
     }
 
     deinit { MemoryLayer.whenReleased.withLock { $0 }?(segment) }
@@ -20,14 +36,46 @@ final class MemoryLayer: Sendable {
     /// Called with the memory of every layer that nobody needs any more, so that whoever keeps it for later lets go.
     static let whenReleased = Mutex<(@Sendable (SharedMemorySegment) -> Void)?>(nil)
 
+    /// What was mapped, if this is a file of the embedder's.
+    var file: MappedFileIdentity? {
+        if case .mapped(let file) = source { file } else { nil }
+    }
+
+    /// Whether bytes can be gone when they are read, because a file was shortened: the host reads them with a guard
+    /// (`pal_copy_guarded`), and of what it cannot read it says so.
+    var mayVanish: Bool {
+        if case .sealed = source { false } else { true }
+    }
+
+    /// The file's path; nil for sealed memory, which cannot vanish.
+    var path: String? {
+        switch source {
+        case .sealed: nil
+        case .blob(let path, _): path
+        case .mapped(let file): file.path
+        }
+    }
+
+    /// Whether the file has fewer bytes now than when it was mapped.
+    var isShortened: Bool {
+        guard mayVanish else { return false }
+        var status = stat()
+        return fstat(segment.descriptor.rawValue, &status) != 0 || Int(status.st_size) < readableByteCount
+    }
+
     var byteCount: Int { segment.memory.count }
+    /// Bytes that can be read from the descriptor: the last page of a mapped file may have fewer than a page.
+    var readableByteCount: Int { file?.byteCount ?? byteCount }
     /// Where the next layer may start.
-    var nextPlace: GuestPhysicalAddress {
+    var nextPlace: GuestPhysicalAddress { MemoryLayer.place(behind: place, byteCount: byteCount) }
+
+    /// Where a layer may start behind one of `byteCount` bytes at `place`.
+    static func place(behind place: GuestPhysicalAddress, byteCount: Int) -> GuestPhysicalAddress {
         let mask = UInt64(GuestLayout.layerAlignment - 1)
         return GuestPhysicalAddress(rawValue: (place.rawValue + UInt64(byteCount) + mask) & ~mask)
     }
 
-    /// The layer's bytes from `offset` on. A file's may be gone by now: read those with a guard (`pal_copy_guarded`).
+    /// The layer's bytes from `offset` on. If they `mayVanish`, read them with a guard.
     func bytes(at offset: Int) -> UnsafeRawPointer {
         UnsafeRawPointer(segment.memory.baseAddress.unsafelyUnwrapped) + offset
     }

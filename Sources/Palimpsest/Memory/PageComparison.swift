@@ -15,9 +15,9 @@ enum PageComparison {
         switch content {
         case .zero: isZero(page)
         case .layer(let layer, let offset):
-            layer.file == nil
-                ? memcmp(page, layer.bytes(at: offset), pageByteCount) == 0
-                : pal_equal_guarded(page, layer.bytes(at: offset), pageByteCount) == 1
+            layer.mayVanish
+                ? pal_equal_guarded(page, layer.bytes(at: offset), pageByteCount) == 1
+                : memcmp(page, layer.bytes(at: offset), pageByteCount) == 0
         }
     }
 }

@@ -43,6 +43,10 @@ struct PageTableEntry: RawRepresentable, Equatable {
             | (isUser ? PageTableEntry.user : 0)
     }
 
+    /// Complete but for its present bit: the first touch of the page is to be noticed.
+    var isWithheld: Bool { !isPresent && rawValue != 0 }
+    var withheld: PageTableEntry { PageTableEntry(rawValue: rawValue & ~PageTableEntry.present) }
+    var revealed: PageTableEntry { PageTableEntry(rawValue: rawValue | PageTableEntry.present) }
     var isPresent: Bool { rawValue & PageTableEntry.present != 0 }
     var isWritable: Bool { rawValue & PageTableEntry.writable != 0 }
     var isUser: Bool { rawValue & PageTableEntry.user != 0 }

@@ -86,6 +86,25 @@ final class PageTables {
         return table(frame) + index(address, level: 0)
     }
 
+    /// Visits the leaf entries of ring 3's half that are present. Cold.
+    func forEachUserLeaf(_ body: (UnsafeMutablePointer<UInt64>) -> Void) {
+        visit(root, level: 3, count: PageTables.entriesPerTable / 2, body)
+    }
+
+    private func visit(
+        _ frame: GuestPhysicalAddress, level: Int, count: Int, _ body: (UnsafeMutablePointer<UInt64>) -> Void
+    ) {
+        let entries = table(frame)
+        for index in 0..<count where PageTableEntry(rawValue: entries[index]).isPresent {
+            if level == 0 {
+                body(entries + index)
+            } else {
+                let next = PageTableEntry(rawValue: entries[index]).frame
+                visit(next, level: level - 1, count: PageTables.entriesPerTable, body)
+            }
+        }
+    }
+
     subscript(address: GuestVirtualAddress) -> PageTableEntry {
         leaf(address).map { PageTableEntry(rawValue: $0.pointee) } ?? .absent
     }
@@ -107,7 +126,7 @@ final class PageTables {
             let inTable = PageTables.tableSpan - Int(address.rawValue & UInt64(PageTables.tableSpan - 1))
             let end = min(address + inTable, pages.upperBound)
             while address < end {
-                if slot.pointee & PageTableEntry.present == 0 {
+                if slot.pointee == 0 {
                     let frame = frames + (address - pages.lowerBound)
                     slot.pointee =
                         PageTableEntry(frame: frame, access: access, isUser: isUser, copyOnWrite: copyOnWrite).rawValue

@@ -10,19 +10,19 @@ struct RestoreRun {
     /// Bytes from `offset` to the end of the layer: a file's last page has fewer than a page.
     let readableByteCount: Int
     /// The source may vanish: it is copied with a guard.
-    let isFile: Bool
+    let mayVanish: Bool
 
     init(destination: UnsafeMutableRawPointer, content: PageMap.Content) {
         self.destination = destination
         byteCount = pageByteCount
         switch content {
-        case .zero: (source, descriptor, offset, readableByteCount, isFile) = (nil, -1, 0, 0, false)
+        case .zero: (source, descriptor, offset, readableByteCount, mayVanish) = (nil, -1, 0, 0, false)
         case .layer(let layer, let offset):
             source = layer.bytes(at: offset)
             descriptor = layer.segment.descriptor.rawValue
             self.offset = offset
-            readableByteCount = (layer.file?.byteCount ?? layer.byteCount) - offset
-            isFile = layer.file != nil
+            readableByteCount = layer.readableByteCount - offset
+            mayVanish = layer.mayVanish
         }
     }
 

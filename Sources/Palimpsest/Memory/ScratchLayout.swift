@@ -15,6 +15,12 @@ struct ScratchLayout: Equatable, Sendable {
         var zeroData: Int
         var heap: Int
         var pool: Int
+
+        static let mailboxRange = 8 << 10...64 << 20
+        static let stackRange = 16 << 10...64 << 20
+        static let heapRange = 64 << 10...8 << 30
+        static let poolRange = 1 << 20...4 << 30
+        static let zeroDataRange = 0...GuestLayout.imageEnd - GuestLayout.imageStart
     }
 
     let sizes: Sizes

@@ -92,7 +92,7 @@ final class TrackedPages {
                 runs.append(run)
             }
         }
-        hasFileRuns = runs.contains(where: \.isFile)
+        hasFileRuns = runs.contains(where: \.mayVanish)
     }
 
     // MARK: - Comparing

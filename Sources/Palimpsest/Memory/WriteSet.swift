@@ -10,6 +10,8 @@ final class WriteSet: Sendable {
 
     private let pages = Mutex<Set<GuestVirtualAddress>>([])
 
+    init(_ pages: some Sequence<GuestVirtualAddress> = []) { formUnion(pages) }
+
     func formUnion(_ new: some Sequence<GuestVirtualAddress>) {
         pages.withLock { pages in
             for page in new where pages.count < WriteSet.limit { pages.insert(page) }

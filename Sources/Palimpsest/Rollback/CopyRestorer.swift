@@ -19,7 +19,7 @@ enum CopyRestorer {
             run.destination.initializeMemory(as: UInt8.self, repeating: 0, count: run.byteCount)
             return
         }
-        if run.isFile {
+        if run.mayVanish {
             guard pal_copy_guarded(run.destination, source, run.byteCount) == 0 else {
                 throw .fileUnreadable(reason: "a mapped file has become shorter than it was")
             }
@@ -32,7 +32,7 @@ enum CopyRestorer {
         defer { pal_end_streaming() }
         for index in runs.indices {
             let run = runs[index]
-            if run.isFile {
+            if run.mayVanish {
                 try restore(run)
             } else if let source = run.source {
                 let next = index + 1 < runs.count ? runs[index + 1].source : nil

@@ -19,14 +19,14 @@ struct ResidencyCheck {
         nextCheck = now + ResidencyCheck.interval
         var requestCount = 0
         var runCount = 0
-        for run in runs where run.isFile {
+        for run in runs where run.mayVanish {
             requestCount += RingRestorer.requestCount(run)
             runCount += 1
         }
         guard requestCount <= ResidencyCheck.maximumRequestCount else { return false }
         let step = max(1, runCount / ResidencyCheck.sampleCount)
         var index = 0
-        for run in runs where run.isFile {
+        for run in runs where run.mayVanish {
             if index.isMultiple(of: step), ResidencyCheck.isMissing(run) { return true }
             index += 1
         }

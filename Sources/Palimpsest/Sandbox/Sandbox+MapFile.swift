@@ -1,7 +1,7 @@
 /// Files in the guest's memory.
 extension Sandbox {
     /// Files a guest can have mapped at a time.
-    public static let maximumMappedFileCount = 64
+    public static let maximumMappedFileCount = MappedFileIdentity.maximumCount
 
     /// Maps a file into the guest's memory: there when it is touched, shared with the page cache, never written.
     ///
@@ -32,7 +32,7 @@ extension Sandbox {
         }
         try guardCopies()
         let region = try fileRegion(address, byteCount: segment.byteCount)
-        let layer = MemoryLayer(segment, at: try filePlace(segment.byteCount), file: identity)
+        let layer = MemoryLayer(segment, at: try filePlace(segment.byteCount), source: .mapped(identity))
         try machine.add(RegionMap.Mapping(region: region, backing: .pool, file: identity), layer)
         return MappedFile(path: identity.path, address: address, byteCount: identity.byteCount, digest: identity.digest)
     }

@@ -98,8 +98,10 @@ extension Sandbox {
     private func lostMemory() -> SandboxError {
         status = .unrecoverable
         machine.isBroken = true
-        guard let file = mappedFiles.first else { return .unrecoverable(reason: "KVM_RUN: guest memory is gone") }
-        return .mappedFileUnreadable(path: file.path, reason: "it is shorter than when it was mapped")
+        guard let path = machine.memory.image.shortenedFile else {
+            return .unrecoverable(reason: "KVM_RUN: guest memory is gone")
+        }
+        return .mappedFileUnreadable(path: path, reason: "it is shorter than when it was mapped")
     }
 
     private func giveUp(_ reason: String) -> SandboxError {

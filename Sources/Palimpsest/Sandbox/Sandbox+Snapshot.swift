@@ -116,7 +116,9 @@ extension Sandbox {
         switch error {
         case .ringUnavailable(let error): .ringUnavailable(error)
         case .fileUnreadable(let reason):
-            .mappedFileUnreadable(path: mappedFiles.map(\.path).joined(separator: ", "), reason: reason)
+            .mappedFileUnreadable(
+                path: machine.memory.image.shortenedFile ?? mappedFiles.map(\.path).joined(separator: ", "),
+                reason: reason)
         }
     }
 

@@ -27,10 +27,10 @@ public struct SandboxConfiguration: Sendable {
     /// Where the guest's log lines go.
     public var logger: Logger
 
-    public static let heapRange = 64 << 10...8 << 30
-    public static let stackRange = 16 << 10...64 << 20
-    public static let mailboxRange = 8 << 10...64 << 20
-    public static let scratchRange = 1 << 20...4 << 30
+    public static let heapRange = ScratchLayout.Sizes.heapRange
+    public static let stackRange = ScratchLayout.Sizes.stackRange
+    public static let mailboxRange = ScratchLayout.Sizes.mailboxRange
+    public static let scratchRange = ScratchLayout.Sizes.poolRange
 
     public init(
         heapByteCount: Int = 64 << 20, stackByteCount: Int = 1 << 20, mailboxByteCount: Int = 1 << 20,

@@ -35,11 +35,8 @@ struct Capture {
     private init(base: MemoryImage) { self.base = base }
 
     private mutating func add(_ page: GuestVirtualAddress, _ bytes: UnsafeRawPointer) {
-        let content = base.pages.content(of: page)
-        var isFile = false
-        if case .layer(let layer, _) = content { isFile = layer.file != nil }
-        // A file's page may be gone: what the guest has of it is kept, the same or not.
-        if !isFile, PageComparison.isEqual(bytes, content) { return }
+        // A file's page that is gone equals nothing: what the guest has of it is kept.
+        if PageComparison.isEqual(bytes, base.pages.content(of: page)) { return }
         let next = page..<page + pageByteCount
         if let last = changed.last, last.upperBound == page {
             changed[changed.count - 1] = last.lowerBound..<next.upperBound

@@ -12,6 +12,9 @@ extension MappedFileIdentity {
     /// Largest file, in bytes: what the guest-physical map has for all of a guest's files.
     static let maximumByteCount = GuestLayout.filesLimit - GuestLayout.filesPhysical
 
+    /// Files a guest can have mapped at a time.
+    static let maximumCount = 64
+
     /// Opens and maps a regular file. It is known by its absolute path: the working directory may change.
     static func open(_ path: String, digest: Bool) throws(Failure) -> (MappedFileIdentity, SharedMemorySegment) {
         let path = try absolute(path)

@@ -38,7 +38,8 @@ extension MemoryImage {
         return mappings
     }
 
-    private static func fixedRegions(_ layout: ScratchLayout) throws -> [RegionMap.Mapping] {
+    /// What every guest has beside its image: a function of the sizes alone.
+    static func fixedRegions(_ layout: ScratchLayout) throws -> [RegionMap.Mapping] {
         let sizes = layout.sizes
         var low = MemoryRegionBuilder(start: GuestLayout.entry, limit: GuestLayout.mailbox)
         let entry = try low.push(byteCount: pageByteCount, access: [.read, .execute], label: .entry)

@@ -14,10 +14,17 @@ public final class Snapshot: Sendable {
     /// The host functions of the sandbox it was taken of: the guest may call any of them.
     public let requiredHostFunctions: [HostFunctionRequirement]
 
-    init(memory: MemoryImage, program: GuestProgram, requiredHostFunctions: [HostFunctionRequirement]) {
+    /// Of the processor its guest has run on.
+    let processor: ProcessorFeatures
+
+    init(
+        memory: MemoryImage, program: GuestProgram, requiredHostFunctions: [HostFunctionRequirement],
+        processor: ProcessorFeatures = .here
+    ) {
         self.memory = memory
         self.program = program
         self.requiredHostFunctions = requiredHostFunctions
+        self.processor = processor
     }
 
     /// What the guest exports, in its order.
@@ -32,6 +39,9 @@ public final class Snapshot: Sendable {
 
     /// Pages that calls were seen to write: new sandboxes have copies of them before their first call. At most 1,024.
     public var writeSetPageCount: Int { memory.writeSet.count }
+
+    /// Pages that a warm-up call was seen to touch; at most 65,536. See `recordHotPages`.
+    public var hotPageCount: Int { memory.hotPages.count }
 
     /// Files mapped into the guest when it was taken.
     public var mappedFiles: [MappedFile] { MappedFile.all(in: memory) }

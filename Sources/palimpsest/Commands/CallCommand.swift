@@ -21,11 +21,12 @@ struct CallCommand: ParsableCommand {
               palimpsest call greeter.elf add 1 2 --repeat 10000
               palimpsest call greeter.elf add 1 2 --repeat 10000 --rollback
               palimpsest call greeter.elf sayHello --json -- --World
+              palimpsest call snapshots:greeter sayHello World
 
             \(ToolExit.table)
             """)
 
-    @Argument(help: "The guest, an ELF file.", completion: .file())
+    @Argument(help: "The guest: an ELF file, or a snapshot, DIR:TAG or DIR@sha256:DIGEST.", completion: .file())
     var guest: String
 
     @Argument(help: "The function's name.")

@@ -103,7 +103,7 @@ struct InspectCommand: ParsableCommand {
         return .object(members)
     }
 
-    private static func json(_ export: GuestExport) -> JSON {
+    static func json(_ export: GuestExport) -> JSON {
         [
             "name": .string(export.name),
             "signature": .string(export.signature.description),

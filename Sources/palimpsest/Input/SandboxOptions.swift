@@ -19,6 +19,15 @@ struct SandboxOptions: ParsableArguments {
         transform: ByteCount.parse)
     var scratch: Int?
 
+    @Flag(help: "Check all digests of a snapshot before it runs.")
+    var verify = false
+
+    @Option(
+        help: ArgumentHelp(
+            "A file of this machine that a snapshot may have mapped; may be repeated.", valueName: "file"),
+        completion: .file())
+    var allowFile: [String] = []
+
     var configuration: SandboxConfiguration {
         var configuration = SandboxConfiguration(logger: GuestLogHandler.logger)
         if let heap { configuration.heapByteCount = heap }
@@ -28,11 +37,29 @@ struct SandboxOptions: ParsableArguments {
         return configuration
     }
 
+    /// - Parameter path: an ELF file, or a snapshot in a store.
     func makeSandbox(guest path: String) throws(ToolError) -> Sandbox {
+        if let location = SnapshotLocation(guest: path) { return try makeSandbox(location) }
         do throws(SandboxError) {
             return try Sandbox(guest: .file(path), configuration: configuration)
         } catch {
             throw ToolError(error)
+        }
+    }
+
+    private func makeSandbox(_ location: SnapshotLocation) throws(ToolError) -> Sandbox {
+        guard heap == nil, stack == nil, mailbox == nil, scratch == nil else {
+            throw ToolError(
+                .usage, kind: "sizesOfSnapshot",
+                "A snapshot's sizes are those it was taken with: leave out --heap, --stack, --mailbox and --scratch.")
+        }
+        let store = try location.store()
+        let snapshot = try ToolError.ofStore { () throws(SnapshotStoreError) in
+            try store.load(
+                location.reference, verify: verify ? .digests : .structure, allowedFiles: Set(allowFile))
+        }
+        return try ToolError.ofSandbox { () throws(SandboxError) in
+            try Sandbox(from: snapshot, configuration: configuration)
         }
     }
 }

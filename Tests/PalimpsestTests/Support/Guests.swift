@@ -10,6 +10,7 @@ enum Guests {
     static let swift = load("swift")
     static let fuzz = load("fuzz")
     static let scribe = load("scribe")
+    static let golden = load("golden")
 
     private static func load(_ name: String) -> [UInt8] {
         guard let url = Bundle.module.url(forResource: name, withExtension: "elf"),

@@ -37,3 +37,22 @@ void writePagesAt(pal_uint64 address, pal_uint64 count, pal_uint64 stride) {
 }
 
 void writePages(pal_uint64 count, pal_uint64 stride) { writePagesAt((uint64_t)pages, count, stride); }
+
+// For loads from disk: a working set spread over everything that was filled.
+PALIMPSEST_EXPORT(void, fillSparsely, uint64, uint64);
+PALIMPSEST_EXPORT(uint64, readScattered, uint64, uint64);
+
+// One word to every `stride`th page of `count`, so that the others stay zero.
+void fillSparsely(pal_uint64 count, pal_uint64 stride) {
+    pages = (uint8_t *)(((uint64_t)malloc((count + 1) * 4096) + 4095) & ~4095ull);
+    for (uint64_t page = 0; page < count; page += stride) *(volatile uint64_t *)(pages + page * 4096) = page + 1;
+}
+
+// Reads a word of `count` of the first `total` pages, a power of two, in an order that no read-ahead foresees.
+pal_uint64 readScattered(pal_uint64 count, pal_uint64 total) {
+    uint64_t sum = 0;
+    for (uint64_t index = 0; index < count; index++) {
+        sum += *(volatile uint64_t *)(pages + (index * 2654435761u & (total - 1)) * 4096);
+    }
+    return sum;
+}

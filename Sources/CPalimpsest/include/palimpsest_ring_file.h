@@ -1,0 +1,38 @@
+// An io_uring for large transfers between files and memory: reads, writes, and hints about what comes next.
+#ifndef PALIMPSEST_RING_FILE_H
+#define PALIMPSEST_RING_FILE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct pal_file_ring;
+
+enum pal_file_operation {
+    PAL_FILE_READ,
+    PAL_FILE_WRITE,
+    PAL_FILE_WRITE_BACK,  // starts writing dirty pages to the disk (sync_file_range(2), SYNC_FILE_RANGE_WRITE)
+    PAL_FILE_SYNC,        // fsync(2)
+    PAL_FILE_WILL_NEED,   // reads into the page cache (posix_fadvise(2), POSIX_FADV_WILLNEED)
+};
+
+/// Minus errno if this process may not have a ring.
+int pal_file_ring_create(struct pal_file_ring *_Nullable *_Nonnull ring, unsigned entries);
+/// Nothing may be under way.
+void pal_file_ring_destroy(struct pal_file_ring *_Nonnull ring);
+
+/// Hands a request to the kernel, which carries it out while the caller goes on. At most `entries` may be under way.
+/// `memory` stays valid until the completion has come. Minus errno on failure.
+int pal_file_ring_submit(struct pal_file_ring *_Nonnull ring, enum pal_file_operation operation, int descriptor,
+                         void *_Nullable memory, unsigned count, uint64_t offset, uint64_t tag);
+
+/// Waits for any completion: its tag, and what the system call of that name would have returned, or minus errno.
+int pal_file_ring_wait(struct pal_file_ring *_Nonnull ring, uint64_t *_Nonnull tag, int *_Nonnull result);
+
+/// The same request as a plain system call, for processes without a ring.
+int pal_file_perform(enum pal_file_operation operation, int descriptor, void *_Nullable memory, unsigned count,
+                     uint64_t offset);
+
+/// Reserves room for `count` bytes on the disk (fallocate(2)) where the file system can. Minus errno on failure.
+int pal_file_reserve(int descriptor, uint64_t count);
+
+#endif

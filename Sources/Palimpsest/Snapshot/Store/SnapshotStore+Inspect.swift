@@ -1,0 +1,102 @@
+/// Looking at what is there.
+extension SnapshotStore {
+    /// Everything in the index, in its order. Entries that cannot be read are listed without layers.
+    /// - Throws: `SnapshotStoreError.unreadable`, `invalid`.
+    public func list() throws(SnapshotStoreError) -> [StoreEntry] {
+        try directory.index().manifests.map { entry in
+            let manifest = try? directory.snapshotManifest(entry)
+            return StoreEntry(digest: entry.digest, tag: entry.tag, layers: manifest?.layerList)
+        }
+    }
+
+    /// What a snapshot is, needs and offers.
+    /// - Throws: `SnapshotStoreError`, as `load` does, but for what the processor lacks.
+    public func inspect(_ reference: String) throws(SnapshotStoreError) -> SnapshotDescription {
+        let entry = try directory.resolve(try SnapshotReference(reference))
+        let manifest = try directory.snapshotManifest(entry)
+        let config = try directory.snapshotConfig(manifest)
+        let reader = SnapshotConfigReader(config: config, path: directory.name(manifest.config.digest))
+        let files = try reader.files()
+        let regions = try reader.regions(try reader.layout(), files)
+        return SnapshotDescription(
+            digest: entry.digest, tags: try directory.index().entries(of: entry.digest).compactMap(\.tag).sorted(),
+            layers: manifest.layerList,
+            metadataByteCount: manifest.config.size + entry.size + (manifest.symbols?.size ?? 0),
+            engineVersion: GuestText.escaped(config.engineVersion), abiVersion: config.abiVersion,
+            architecture: GuestText.escaped(config.architecture), processorFeatures: try reader.processor().names,
+            exports: try reader.exports(regions), requiredHostFunctions: try reader.hostFunctions(),
+            mappedFiles: files.map(\.path), writeSetPageCount: try reader.writeSet(regions).count,
+            hotPageCount: try reader.hotPages(regions).count)
+    }
+
+    /// The layers of all snapshots as trees: snapshots of one ancestor share its layers, which are there once.
+    /// - Throws: `SnapshotStoreError.unreadable`, `invalid`.
+    public func layerTrees() throws(SnapshotStoreError) -> [LayerNode] {
+        var roots: [LayerNode] = []
+        for entry in try list() {
+            guard let layers = entry.layers else { continue }
+            SnapshotStore.insert(layers[...], name: entry.tag ?? entry.digest.description, into: &roots)
+        }
+        return roots
+    }
+
+    private static func insert(
+        _ layers: ArraySlice<SnapshotDescription.Layer>, name: String, into nodes: inout [LayerNode]
+    ) {
+        guard let first = layers.first else { return }
+        let index = nodes.firstIndex { $0.layer == first } ?? nodes.endIndex
+        if index == nodes.endIndex { nodes.append(LayerNode(layer: first)) }
+        if layers.count == 1 {
+            if !nodes[index].snapshots.contains(name) { nodes[index].snapshots.append(name) }
+        } else {
+            insert(layers.dropFirst(), name: name, into: &nodes[index].children)
+        }
+    }
+
+    /// Reads every blob of a snapshot and checks its digest.
+    /// - Throws: `SnapshotStoreError`: what `load` with `verify: .digests` throws, but for what the machine lacks.
+    public func verify(_ reference: String) throws(SnapshotStoreError) {
+        try verify(try directory.resolve(try SnapshotReference(reference)))
+    }
+
+    /// Verifies every entry of the index, each blob once, and goes on after errors.
+    /// - Returns: what is wrong, by the digest of the manifest; empty if nothing.
+    public func verifyAll() throws(SnapshotStoreError) -> [BlobDigest: SnapshotStoreError] {
+        var verified: Set<BlobDigest> = []
+        var failures: [BlobDigest: SnapshotStoreError] = [:]
+        for entry in try directory.index().manifests where failures[entry.digest] == nil {
+            do throws(SnapshotStoreError) {
+                try verify(entry, skipping: &verified)
+            } catch {
+                failures[entry.digest] = error
+            }
+        }
+        return failures
+    }
+
+    private func verify(_ entry: OCIDescriptor) throws(SnapshotStoreError) {
+        var verified: Set<BlobDigest> = []
+        try verify(entry, skipping: &verified)
+    }
+
+    private func verify(_ entry: OCIDescriptor, skipping verified: inout Set<BlobDigest>) throws(SnapshotStoreError) {
+        guard entry.mediaType.isManifest else { return try BlobVerifier().verify(entry, in: directory) }
+        let manifest = try directory.manifest(entry)
+        if manifest.config.mediaType == .snapshotConfig {
+            _ = try directory.snapshotManifest(entry)
+            let config = try directory.snapshotConfig(manifest)
+            let reader = SnapshotConfigReader(config: config, path: directory.name(manifest.config.digest))
+            _ = try reader.exports(try reader.regions(try reader.layout(), try reader.files()))
+        }
+        let verifier = BlobVerifier()
+        for blob in manifest.blobs where verified.insert(blob.digest).inserted {
+            try verifier.verify(blob, in: directory)
+        }
+    }
+}
+
+extension OCIManifest {
+    fileprivate var layerList: [SnapshotDescription.Layer] {
+        snapshotLayers.map { .init(digest: $0.digest, byteCount: $0.size) }
+    }
+}
