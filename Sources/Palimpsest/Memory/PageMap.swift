@@ -74,20 +74,60 @@ struct PageMap: Sendable {
         return PageMap(kept + added)
     }
 
-    /// Visits what differs between two maps, in order: ranges of pages whose content is not the same bytes of the
-    /// same layer.
+    /// What differs between two maps, in order: ranges of pages whose content is not the same bytes of the same layer.
+    /// One walk over both.
     func differences(from other: PageMap) -> [Range<GuestVirtualAddress>] {
-        let edges = (runs + other.runs).flatMap { [$0.pages.lowerBound, $0.pages.upperBound] }.sorted()
         var found: [Range<GuestVirtualAddress>] = []
-        for (start, end) in zip(edges, edges.dropFirst()) where start < end {
-            guard !PageMap.isSame(content(of: start), other.content(of: start)) else { continue }
-            if let last = found.last, last.upperBound == start {
-                found[found.count - 1] = last.lowerBound..<end
-            } else {
-                found.append(start..<end)
+        var left = Cursor(self)
+        var right = Cursor(other)
+        while let start = Cursor.first(left, right) {
+            let end = min(left.end(from: start), right.end(from: start))
+            if !PageMap.isSame(left.content(at: start), right.content(at: start)) {
+                if let last = found.last, last.upperBound == start {
+                    found[found.count - 1] = last.lowerBound..<end
+                } else {
+                    found.append(start..<end)
+                }
             }
+            left.advance(to: end)
+            right.advance(to: end)
         }
         return found
+    }
+
+    /// A place in a map on the way through it.
+    private struct Cursor {
+        private let runs: [Run]
+        private var index = 0
+        private var address = GuestVirtualAddress(rawValue: 0)
+
+        init(_ map: PageMap) { runs = map.runs }
+
+        private var run: Run? { index < runs.count ? runs[index] : nil }
+
+        /// The next page, from here on, that a run covers.
+        var start: GuestVirtualAddress? { run.map { max(address, $0.pages.lowerBound) } }
+
+        static func first(_ left: Cursor, _ right: Cursor) -> GuestVirtualAddress? {
+            guard let one = left.start else { return right.start }
+            return right.start.map { min(one, $0) } ?? one
+        }
+
+        /// How far the content at `start`, which is not before this place, goes on.
+        func end(from start: GuestVirtualAddress) -> GuestVirtualAddress {
+            guard let run else { return GuestVirtualAddress(rawValue: .max) }
+            return start < run.pages.lowerBound ? run.pages.lowerBound : run.pages.upperBound
+        }
+
+        func content(at page: GuestVirtualAddress) -> Content {
+            guard let run, run.pages.contains(page) else { return .zero }
+            return .layer(run.layer, offset: run.offset + (page - run.pages.lowerBound))
+        }
+
+        mutating func advance(to address: GuestVirtualAddress) {
+            self.address = address
+            while let run, run.pages.upperBound <= address { index += 1 }
+        }
     }
 
     private static func isSame(_ left: Content, _ right: Content) -> Bool {
