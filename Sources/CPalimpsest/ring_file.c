@@ -86,3 +86,8 @@ int pal_file_reserve(int descriptor, uint64_t count) {
     if (fallocate(descriptor, 0, 0, (off_t)count) == 0) return 0;
     return errno == EOPNOTSUPP ? 0 : -errno;
 }
+
+bool pal_file_set_direct(int descriptor, bool on) {
+    int flags = fcntl(descriptor, F_GETFL);
+    return flags >= 0 && fcntl(descriptor, F_SETFL, on ? flags | O_DIRECT : flags & ~O_DIRECT) == 0;
+}

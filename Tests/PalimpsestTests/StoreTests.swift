@@ -42,6 +42,19 @@ struct StoreTests {
         #expect(try other.call("count") == Int64(1002))
     }
 
+    @Test("a layer that is large enough to go past the page cache is on the disk as it was")
+    func large() throws {
+        let store = TemporaryStore()
+        let sandbox = try Scribe.make(Scribe.configuration(heapPageCount: 8192))
+        let pages = try sandbox.fill(pages: 5_000, hole: 7)
+        let snapshot = try sandbox.snapshot()
+        #expect(snapshot.newestLayerByteCount > 16 << 20)
+        try snapshot.save(to: store.path, tag: "large")
+        let other = try Sandbox(from: Snapshot(loading: store.path, reference: "large", verify: .digests))
+        let span = GuestSpan(address: pages, byteCount: UInt64(5_000 * pageByteCount))
+        #expect(try other.machine.memory.bytes(span) == sandbox.machine.memory.bytes(span))
+    }
+
     @Test("a child is saved by its own layer alone, and loads with its parent's")
     func child() throws {
         let store = TemporaryStore()

@@ -2,6 +2,7 @@
 #ifndef PALIMPSEST_RING_FILE_H
 #define PALIMPSEST_RING_FILE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -34,5 +35,8 @@ int pal_file_perform(enum pal_file_operation operation, int descriptor, void *_N
 
 /// Reserves room for `count` bytes on the disk (fallocate(2)) where the file system can. Minus errno on failure.
 int pal_file_reserve(int descriptor, uint64_t count);
+
+/// Has reads and writes go past the page cache (O_DIRECT), or not; false if the file system cannot.
+bool pal_file_set_direct(int descriptor, bool on);
 
 #endif

@@ -8,9 +8,14 @@ import SystemPackage
 ///
 ///     bytes -> write under way ----------\
 ///           -> SHA-256, meanwhile         > complete -> on the disk -> in place under its digest
+///
+/// Large blobs go past the page cache (open(2), O_DIRECT) where the file system can: copying into it would take the
+/// processor that the digest needs, and push out what others use.
 final class BlobWriter {
     /// 1 MiB.
     static let chunkByteCount = 1 << 20
+    /// From 16 MiB on, past the page cache.
+    private static let directByteCount = 16 << 20
     /// Dirty bytes after which the disk is set to work.
     private static let writeBackByteCount = 8 << 20
 
@@ -20,6 +25,7 @@ final class BlobWriter {
     private var hash = SHA256()
     private(set) var byteCount = 0
     private var writtenBackByteCount = 0
+    private var isDirect = false
     /// Buffers that no write is under way from.
     private var freeBuffers: [UnsafeMutableRawBufferPointer] = []
     private var buffers: [UnsafeMutableRawBufferPointer] = []
@@ -33,6 +39,10 @@ final class BlobWriter {
         guard byteCount > 0 else { return }
         let failure = pal_file_reserve(file.descriptor.rawValue, UInt64(byteCount))
         guard failure == 0 else { throw file.failure(Errno(rawValue: -failure)) }
+        // Whole pages, from pages, to where pages go: what O_DIRECT asks for.
+        isDirect =
+            byteCount >= BlobWriter.directByteCount && byteCount.isPageAligned
+            && pal_file_set_direct(file.descriptor.rawValue, true)
     }
 
     deinit {
@@ -73,7 +83,7 @@ final class BlobWriter {
         try submit(.write, memory, offset: byteCount, count)
         hash.update(bufferPointer: UnsafeRawBufferPointer(start: memory, count: count))
         byteCount += count
-        if byteCount - writtenBackByteCount >= 2 * BlobWriter.writeBackByteCount {
+        if !isDirect, byteCount - writtenBackByteCount >= 2 * BlobWriter.writeBackByteCount {
             try submit(.writeBack, nil, offset: writtenBackByteCount, BlobWriter.writeBackByteCount)
             writtenBackByteCount += BlobWriter.writeBackByteCount
         }
@@ -98,7 +108,10 @@ final class BlobWriter {
         do throws(Errno) {
             let (request, _, result) = try ring.wait()
             guard request.operation == .write else { return }
-            guard result > 0 || result == -EINTR || result == -EAGAIN else {
+            let isRefused = isDirect && result == -EINVAL
+            // The disk wants larger pieces than the file system said, or a short write has left an odd one.
+            if isRefused { isDirect = !pal_file_set_direct(file.descriptor.rawValue, false) }
+            guard result > 0 || result == -EINTR || result == -EAGAIN || isRefused else {
                 throw Errno(rawValue: result == 0 ? EIO : -result)
             }
             let done = Int(max(0, result))
