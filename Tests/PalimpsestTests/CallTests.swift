@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 
 @testable import Palimpsest
@@ -163,4 +164,97 @@ struct CallTests {
         }
         #expect(seen.count == 400)
     }
+
+    @Test("a sandbox takes no other call before the result of the last is read out of its memory")
+    func decoding() throws {
+        let sandbox = try makeBehaved()
+        Intruder.sandbox.value = sandbox
+        defer { Intruder.sandbox.value = nil }
+        let result: Intruder = try sandbox.call("echoInt64", 7 as Int64)
+        guard case .callInProgress = result.refusal else {
+            Issue.record("\(String(describing: result.refusal))")
+            return
+        }
+        #expect(result.number == 7)
+        #expect(try sandbox.call("echoInt64", 8 as Int64) == Int64(8))
+    }
+
+    @Test("calls from two threads get their own results or are refused")
+    func twoThreads() async throws {
+        struct Shared: @unchecked Sendable { let sandbox: Sandbox }
+        let shared = Shared(sandbox: try makeBehaved())
+        let right = try await withThrowingTaskGroup(of: Int.self) { group in
+            for text in ["a", "b"].map({ String(repeating: $0, count: 50) }) {
+                group.addTask {
+                    try await onThread {
+                        var right = 0
+                        for _ in 0..<3_000 {
+                            do throws(SandboxError) {
+                                let echo: String = try shared.sandbox.call("echoString", text)
+                                #expect(echo == text)
+                                right += 1
+                            } catch .callInProgress {}
+                        }
+                        return right
+                    }
+                }
+            }
+            return try await group.reduce(0, +)
+        }
+        #expect(right > 0 && shared.sandbox.statistics.calls == UInt64(right))
+    }
+
+    @Test("a value that encodes itself as more than one ends the process, and writes nothing beyond its place")
+    func greedyValues() async {
+        await #expect(processExitsWith: .signal(SIGILL)) {
+            Greedy.endQuickly()
+            let sandbox = try makeBehaved()
+            let _: Int64 = try sandbox.call("echoInt64", Greedy(count: 400))
+            exit(EXIT_SUCCESS)
+        }
+        await #expect(processExitsWith: .signal(SIGILL), "the result of a host function") {
+            Greedy.endQuickly()
+            var host = try makeHostFunctions()
+            try host.register("greedy") { () -> Greedy in Greedy(count: 3) }
+            let sandbox = try Sandbox(guest: .bytes(Guests.behaved), hostFunctions: host)
+            let _: UInt32 = try sandbox.call("hostStatus", "greedy", "l")
+            exit(EXIT_SUCCESS)
+        }
+        await #expect(processExitsWith: .success, "as many as there is room for") {
+            let sandbox = try makeBehaved()
+            #expect(try sandbox.call("echoInt64", Greedy(count: 30)) == Int64(1))
+        }
+    }
+}
+
+/// A result that calls the sandbox it comes from while it is decoded.
+private struct Intruder: GuestValue {
+    final class Box: @unchecked Sendable { var value: Sandbox? }
+    static let sandbox = Box()
+    static var guestType: GuestValueType { .int64 }
+
+    let number: Int64
+    let refusal: SandboxError?
+
+    func encode(into encoder: inout GuestValueEncoder) { number.encode(into: &encoder) }
+
+    static func decode(from decoder: GuestValueDecoder) throws(SandboxError) -> Intruder {
+        let refusal = caughtError { try sandbox.value?.call("nothing") }
+        return Intruder(number: try Int64.decode(from: decoder), refusal: refusal)
+    }
+}
+
+/// An argument that takes the places of several.
+private struct Greedy: GuestValue {
+    static var guestType: GuestValueType { .int64 }
+    var count: Int
+
+    func encode(into encoder: inout GuestValueEncoder) {
+        for _ in 0..<count { Int64(1).encode(into: &encoder) }
+    }
+
+    static func decode(from decoder: GuestValueDecoder) throws(SandboxError) -> Greedy { Greedy(count: 1) }
+
+    /// Has a trap end the process without a backtrace, which takes a second.
+    static func endQuickly() { signal(SIGILL, SIG_DFL) }
 }

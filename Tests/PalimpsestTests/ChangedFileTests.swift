@@ -1,4 +1,5 @@
 import Foundation
+import SystemPackage
 import Testing
 
 @testable import Palimpsest
@@ -120,5 +121,35 @@ struct ChangedFileTests {
         // FIPS 180-4, the first example.
         let expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
         #expect(mapped.digest?.map { String(format: "%02x", $0) }.joined() == expected)
+    }
+
+    @Test("a digest is of the bytes that are mapped, whatever has been appended meanwhile")
+    func appendedTo() throws {
+        let short = try TemporaryFile(bytes: Array("abc".utf8))
+        let (identity, segment) = try MappedFileIdentity.open(short.path, digest: true)
+        #expect(segment.byteCount == pageByteCount)
+        let long = try TemporaryFile(bytes: Array("abcdef".utf8))
+        let descriptor = try FileDescriptor.open(long.path, .readOnly)
+        defer { try? descriptor.close() }
+        #expect(try MappedFileIdentity.digest(descriptor, byteCount: 3) == identity.digest)
+    }
+
+    @Test("modification times behind the year 2262, whose nanoseconds no 64 bits hold, are compared as others are")
+    func farTimes() throws {
+        let file = try TemporaryFile(byteCount: pageByteCount)
+        let sandbox = try makeHostile(Fuzzer.configuration)
+        try sandbox.mapFile(file.path, at: ChangedFileTests.address)
+        let near = try sandbox.snapshot()
+        // The year 2286. A file system that has no such dates takes its last one.
+        let far = timespec(tv_sec: 10_000_000_000, tv_nsec: 5)
+        try ChangedFileTests.set([far, far], file)
+        #expect(
+            ChangedFileTests.isRefused(
+                caughtError { _ = try Sandbox(from: near, hostFunctions: makeHostFunctions()) }, file.path))
+        try sandbox.mapFile(file.path, at: ChangedFileTests.address + 0x10_0000)
+        let identity = sandbox.machine.memory.image.files.last?.file
+        #expect(identity?.change() == nil)
+        try ChangedFileTests.set([far, timespec(tv_sec: 9_000_000_000, tv_nsec: 5)], file)
+        #expect(identity?.change() != nil)
     }
 }

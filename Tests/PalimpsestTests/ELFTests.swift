@@ -129,6 +129,31 @@ struct ELFTests {
         #expect(refusal(patched(place, 0x58 as UInt8)) == .noABINote)
     }
 
+    @Test("the ABI note is looked for in the first 64 KiB of a segment, however many notes there are")
+    func manyNotes() throws {
+        func note(_ type: UInt32, _ owner: String, _ descriptor: UInt32) -> [UInt8] {
+            let name = Array(owner.utf8) + [0]
+            let padded = name + [UInt8](repeating: 0, count: -name.count & 3)
+            return [UInt32(name.count), 4, type].flatMap(bytes) + padded + bytes(descriptor)
+        }
+        func bytes(_ value: UInt32) -> [UInt8] { withUnsafeBytes(of: value.littleEndian) { Array($0) } }
+        /// The version that is found behind so many bytes of other notes.
+        func version(behind byteCount: Int) throws -> UInt32? {
+            let other = note(1, "GNU", 0)
+            let notes =
+                (0..<byteCount / other.count).flatMap { _ in other } + note(1, PAL_NOTE_OWNER, 77)
+            var header = [UInt8](repeating: 0, count: 56)
+            header[0] = UInt8(ELFProgramHeader.note)
+            header[ELFTests.fileOffset] = UInt8(header.count)
+            header.replaceSubrange(ELFTests.fileSize..<ELFTests.fileSize + 4, with: bytes(UInt32(notes.count)))
+            let reader = ByteReader(bytes: header + notes)
+            return try ELFNotes.abiVersion([ELFProgramHeader](repeating: .init(reader, at: 0), count: 3), reader)
+        }
+        #expect(try version(behind: 0) == 77)
+        #expect(try version(behind: ELFNotes.maximumByteCount - 1024) == 77)
+        #expect(try version(behind: ELFNotes.maximumByteCount + 1024) == nil)
+    }
+
     @Test("a file that cannot be read is named")
     func unreadable() {
         for path in ["/nonexistent/guest.elf", "/"] {
@@ -154,5 +179,37 @@ struct ELFTests {
                 #expect(!error.description.isEmpty)
             }
         }
+    }
+
+    @Test("thousands of changed headers and section tables end in an error, or an image whose symbols can be asked for")
+    func fuzzSymbols() {
+        var random = SplitMix(state: 99)
+        let good = Guests.hostile
+        let sections = Int(ByteReader(bytes: good).integer(40, as: UInt64.self))
+        let edges: [UInt64] = [
+            0, 1, 0xfff, 0x1000, 0x3fff_ffff, 0x4000_0000, 0x7fff_ffff, 0xffff_ffff, 1 << 47, 1 << 63, .max,
+            .max - 4095, UInt64(good.count),
+        ]
+        var imageCount = 0
+        for _ in 0..<2_000 {
+            var bytes = good
+            for _ in 0..<Int.random(in: 1...4, using: &random) {
+                let places = Bool.random(using: &random) ? 0..<512 : sections..<good.count - 8
+                let offset = Int.random(in: places, using: &random)
+                let value = Bool.random(using: &random) ? edges.randomElement(using: &random) ?? 0 : random.next()
+                let count = [1, 2, 4, 8].randomElement(using: &random) ?? 1
+                withUnsafeBytes(of: value.littleEndian) {
+                    bytes.replaceSubrange(offset..<offset + count, with: $0.prefix(count))
+                }
+            }
+            guard let image = try? ELFImage(bytes) else { continue }
+            imageCount += 1
+            let symbols = SymbolTable(image)
+            for address in [0, image.entry, image.entry &+ 100, .max] { _ = symbols.name(at: address) }
+            if imageCount % 20 == 0 {
+                _ = try? MemoryImage(image, sizes: SandboxConfiguration().scratchSizes).tables()
+            }
+        }
+        #expect(imageCount > 100)
     }
 }

@@ -191,6 +191,25 @@ struct MappedFileTests {
         }
     }
 
+    @Test("a relative path still leads to the file after the process has changed its directory")
+    func relativePath() async {
+        // In a process of its own: the directory is the process's.
+        await #expect(processExitsWith: .success) {
+            let file = try TemporaryFile(byteCount: 5_000)
+            let url = URL(fileURLWithPath: file.path)
+            try #require(chdir(url.deletingLastPathComponent().path) == 0)
+            let sandbox = try MappedFileTests.makeSandbox()
+            let mapped = try sandbox.mapFile(url.lastPathComponent, at: MappedFileTests.address)
+            #expect(mapped.path.hasPrefix("/") && mapped.path.hasSuffix(url.lastPathComponent))
+            let snapshot = try sandbox.snapshot()
+            try #require(chdir("/") == 0)
+            try snapshot.verifyMappedFiles()
+            let other = try Sandbox(from: snapshot, hostFunctions: makeHostFunctions())
+            #expect(other.mappedFiles == [mapped])
+            #expect(try other.call("bytesAt", mapped.address, 5_000 as UInt64) == file.contents())
+        }
+    }
+
     // MARK: - What is refused
 
     @Test("places that are not free, not aligned or not the guest's are refused, and nothing is mapped")
@@ -276,12 +295,14 @@ struct MappedFileTests {
         // A table spans 2 MiB, the pool has 256 pages.
         let large = try TemporaryFile(bytes: [1])
         try large.resize(to: 600 << 20)
+        let used = sandbox.machine.memory.tables.pool.usedByteCount
         let error = caughtError { try sandbox.mapFile(large.path, at: MappedFileTests.address) }
         guard case .invalidConfiguration("scratchByteCount", _, _) = error else {
             Issue.record("\(String(describing: error))")
             return
         }
         #expect(sandbox.mappedFiles == [] && sandbox.status == .ready)
+        #expect(sandbox.machine.memory.tables.pool.usedByteCount == used, "the guest has less to write to")
         let small = try TemporaryFile(byteCount: 100)
         #expect(throws: Never.self, "a smaller file") {
             try sandbox.mapFile(small.path, at: MappedFileTests.address)

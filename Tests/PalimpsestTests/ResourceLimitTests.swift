@@ -1,6 +1,8 @@
+import Dispatch
 import Foundation
 import Glibc
 import Logging
+import Synchronization
 import Testing
 
 @_spi(Benchmarks) @testable import Palimpsest
@@ -91,6 +93,97 @@ struct ResourceLimitTests {
         }
     }
 
+    @Test("a sandbox whose new machine could not be made ready takes no interrupt, and does once it is restored")
+    func interruptOfBroken() async {
+        await #expect(processExitsWith: .success) {
+            let sandbox = try makeHostile()
+            let snapshot = try sandbox.snapshot()
+            // An idle machine with scratch memory of another size: it is taken, and then another one cannot be had.
+            Sandbox.releaseIdleMachines()
+            do { _ = try Scribe.make() }
+            sandbox.status = .unrecoverable
+            sandbox.machine.isBroken = true
+            let shell = sandbox.machine.shell
+            let error = try ProcessLimit.leaving(descriptors: 0) { caughtError { try sandbox.restore(snapshot) } }
+            guard case .machine = error else {
+                Issue.record("\(String(describing: error))")
+                return
+            }
+            #expect(sandbox.status == .unrecoverable && sandbox.machine.shell !== shell)
+
+            let handle = sandbox.interruptHandle
+            let stops = Atomic<Int>(0)
+            let isDone = Atomic<Bool>(false)
+            let joined = DispatchSemaphore(value: 0)
+            Thread.detachNewThread {
+                while !isDone.load(ordering: .relaxed) {
+                    if handle.interrupt() { stops.add(1, ordering: .relaxed) }
+                }
+                joined.signal()
+            }
+            for _ in 0..<20_000 { _ = try? sandbox.call("add", 1 as Int64, 2 as Int64) as Int64 }
+            isDone.store(true, ordering: .relaxed)
+            joined.wait()
+            #expect(stops.load(ordering: .relaxed) == 0, "no call has run")
+
+            try sandbox.restore(snapshot)
+            Thread.detachNewThread { while !handle.interrupt() { usleep(200) } }
+            guard case .interrupted = caughtError(of: { try sandbox.call("spin") }) else {
+                Issue.record("not interrupted")
+                return
+            }
+        }
+    }
+
+    @Test("with a few descriptors now and then, whatever is done fails or succeeds, and every snapshot stays as it was")
+    func descriptorStorm() async {
+        await #expect(processExitsWith: .success) {
+            var random = SplitMix(state: 7)
+            let file = try TemporaryFile(byteCount: 5_000)
+            for trial in 0..<12 {
+                let strategy = [RollbackStrategy.automatic, .copy, .replace][trial % 3]
+                var sandbox = try Scribe.make(Scribe.configuration(strategy))
+                let data: UInt64 = try sandbox.call("dataAddress")
+                let pages = try sandbox.fill(pages: 20)
+                var moments: [(snapshot: Snapshot, oracle: Oracle)] = []
+                func remember() throws { moments.append((try sandbox.snapshot(), try Oracle(sandbox))) }
+                func one() -> Snapshot { moments[Int(random.next() % UInt64(moments.count))].snapshot }
+                try remember()
+                for _ in 0..<30 {
+                    let choice = random.next() % 6
+                    func act() throws {
+                        switch choice {
+                        case 0: try sandbox.scribble(pages, pages: 20, value: random.next())
+                        case 1: try remember()
+                        case 2: try sandbox.mapFile(file.path, at: 0x2_0000_0000)
+                        case 3: try sandbox.restore(one())
+                        case 4: sandbox = try Sandbox(from: one(), configuration: .init(rollbackStrategy: strategy))
+                        default: try sandbox.call("scribbleAndFault", data, 5 as UInt64, 3 as UInt64, 5 as UInt64)
+                        }
+                    }
+                    let spare = Int(random.next() % 6)
+                    if spare < 3 { _ = try? ProcessLimit.leaving(descriptors: spare, act) } else { try? act() }
+                }
+                for (snapshot, oracle) in moments {
+                    try sandbox.restore(snapshot)
+                    #expect(try oracle.differences(sandbox) == [], "trial \(trial)")
+                }
+            }
+        }
+    }
+
+    @Test("a limit on the size of files ends no process")
+    func fileSize() async {
+        await #expect(processExitsWith: .success) {
+            var limit = rlimit(rlim_cur: 1 << 20, rlim_max: 1 << 20)
+            try #require(setrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limit) == 0)
+            switch Result(catching: { try Scribe.make().call("startCount") as Int64 }) {
+            case .success(let count): #expect(count == 1)
+            case .failure(let error): #expect(error is SandboxError)
+            }
+        }
+    }
+
     @Test("without memory for a snapshot's layer or a sandbox's scratch there is an error, and nothing has changed")
     func memory() async {
         await #expect(processExitsWith: .success) {
@@ -162,6 +255,26 @@ struct ResourceLimitTests {
             #expect(try oracle.differences(sandbox) == [])
             try sandbox.restore(before)
             #expect(sandbox.mappedFiles == [])
+        }
+    }
+
+    @Test("a rollback that found no descriptor for its ring can be tried again")
+    func ringLater() async {
+        await #expect(processExitsWith: .success) {
+            let sandbox = try Scribe.make(Scribe.configuration(.ioUring))
+            let data: UInt64 = try sandbox.call("dataAddress")
+            let snapshot = try sandbox.snapshot()
+            let oracle = try Oracle(sandbox)
+            try sandbox.scribble(data, pages: 3, value: 5)
+            let error = try ProcessLimit.leaving(descriptors: 0) { caughtError { try sandbox.restore(snapshot) } }
+            guard case .ringUnavailable = error else {
+                Issue.record("\(String(describing: error))")
+                return
+            }
+            #expect(sandbox.status == .poisoned)
+            #expect(try sandbox.restore(snapshot).strategy == .ioUring)
+            #expect(sandbox.status == .ready)
+            #expect(try oracle.differences(sandbox) == [])
         }
     }
 

@@ -198,6 +198,27 @@ struct RollbackStrategyTests {
         }
     }
 
+    @Test("a ring outlives the thread that made it")
+    func otherThread() async throws {
+        struct Shared: @unchecked Sendable {
+            let sandbox: Sandbox
+            let snapshot: Snapshot
+            let data: UInt64
+        }
+        let sandbox = try Scribe.make(Scribe.configuration(.ioUring))
+        let data: UInt64 = try sandbox.call("dataAddress")
+        let shared = Shared(sandbox: sandbox, snapshot: try sandbox.snapshot(), data: data)
+        let oracle = try Oracle(sandbox)
+        for round in 0..<4 as Range<UInt64> {
+            let strategy = try await onThread {
+                try shared.sandbox.scribble(shared.data, pages: 3, value: round)
+                return try shared.sandbox.restore(shared.snapshot).strategy
+            }
+            #expect(strategy == .ioUring)
+            #expect(try oracle.differences(sandbox) == [])
+        }
+    }
+
     // MARK: - Idle pages
 
     /// What pages that go idle hold in the snapshot.
@@ -253,6 +274,71 @@ struct RollbackStrategyTests {
         let (strategies, first, last) = try idleRounds(strategy, 600)
         #expect(strategies.allSatisfy { $0 == strategy })
         #expect(first >= 512 && last >= 512)
+    }
+
+    @Test("automatic sheds pages written before the snapshot, by a warm-up, within 64 rollbacks")
+    func shedWarmUp() throws {
+        let sandbox = try Scribe.make(Scribe.configuration(heapPageCount: 9_000))
+        _ = try sandbox.fill(pages: 4_096)
+        let snapshot = try sandbox.snapshot()
+        let oracle = try Oracle(sandbox)
+        var pageCounts: [Int] = []
+        for _ in 0..<130 {
+            #expect(try sandbox.call("startCount") == Int64(1))
+            pageCounts.append(try sandbox.restore(snapshot).pages)
+        }
+        #expect(pageCounts[0] >= 4_096, "the pages are on the list")
+        #expect(pageCounts[64...].allSatisfy { $0 < 64 }, "\(pageCounts)")
+        #expect(try oracle.differences(sandbox) == [])
+    }
+
+    @Test("automatic sheds page tables that a call has only read through, within 64 rollbacks")
+    func shedTables() throws {
+        // Reading one page of untouched heap maps all that its table spans, and has every rollback scan it.
+        let tableCount = 256
+        let sandbox = try Scribe.make(
+            Scribe.configuration(heapPageCount: tableCount * PageTables.entriesPerTable))
+        let snapshot = try sandbox.snapshot()
+        let heap = GuestLayout.heap.rawValue
+        for table in 0..<tableCount {
+            #expect(try sandbox.call("wordAt", heap + UInt64((table + 1) * PageTables.tableSpan - 8)) == UInt64(0))
+        }
+        #expect(sandbox.machine.memory.tables.trackedTables.count >= tableCount)
+        for _ in 0..<66 {
+            try sandbox.restore(snapshot)
+            #expect(try sandbox.call("startCount") == Int64(1))
+        }
+        #expect(sandbox.machine.memory.tables.trackedTables.count < 16)
+    }
+
+    @Test("with replace, and without a write set, traps do not tell what earlier calls wrote")
+    func untold() throws {
+        let original = try Scribe.make(Scribe.configuration(.replace))
+        let data: UInt64 = try original.call("dataAddress")
+        let snapshot = try original.snapshot()
+        func make() throws -> Sandbox {
+            try Sandbox(from: snapshot, configuration: .init(rollbackStrategy: .replace, copiesWriteSet: false))
+        }
+        /// Traps and copies that writing each group of pages takes, one after another.
+        func probe(_ sandbox: Sandbox) throws -> [[UInt64]] {
+            try stride(from: 0, to: Scribe.dataPageCount, by: 16).map { page in
+                let before = sandbox.statistics
+                try sandbox.scribble(data + UInt64(page * pageByteCount), pages: 1, value: 1)
+                let after = sandbox.statistics
+                return [after.pageFaults - before.pageFaults, after.pagesCopied - before.pagesCopied]
+            }
+        }
+        let sandbox = try make()
+        let untouched = try probe(try make())
+        #expect(untouched.allSatisfy { $0[0] > 0 })
+        for secret in [0, 7, 13, 24] {
+            try sandbox.restore(snapshot)
+            try sandbox.scribble(data + UInt64(secret * 16 * pageByteCount), pages: 1, value: 9)
+            try sandbox.restore(snapshot)
+            #expect(try probe(sandbox) == untouched, "the same sandbox, group \(secret)")
+            #expect(try probe(try make()) == untouched, "another one, group \(secret)")
+        }
+        #expect(snapshot.writeSetPageCount == 0)
     }
 
     @Test("pages that are in use are not shed, however many")

@@ -83,6 +83,36 @@ struct ShrunkFileTests {
         try subject.expectRestorable()
     }
 
+    @Test("of several files, the error names the one that has lost the page", arguments: ["readAt", "writeAt"])
+    func several(name: String) throws {
+        let subject = try Subject()
+        let other = try TemporaryFile(byteCount: 4 * pageByteCount)
+        let place = ShrunkFileTests.address + 0x1000_0000
+        try subject.sandbox.mapFile(other.path, at: place)
+        try other.resize(to: 100)
+        let lost = AnyGuestValue.uint64(place + UInt64(3 * pageByteCount))
+        let error = caughtError { _ = try subject.sandbox.call(name, arguments: [lost]) }
+        guard case .mappedFileUnreadable(other.path, _) = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+        try subject.expectRestorable()
+    }
+
+    @Test("a thread that was started with every signal blocked, as servers start theirs, survives it, too")
+    func blockedSignals() async throws {
+        try await onThread {
+            var all = sigset_t()
+            sigfillset(&all)
+            pthread_sigmask(SIG_SETMASK, &all, nil)
+            let subject = try Subject(.copy)
+            try subject.sandbox.call("writeAt", ShrunkFileTests.lost)
+            try subject.shrink()
+            subject.expectLost { try subject.sandbox.restore(subject.snapshot) }
+            try subject.expectRestorable()
+        }
+    }
+
     @Test("a rollback of a written page that is gone fails, by every strategy", arguments: RollbackStrategy.allCases)
     func rollback(strategy: RollbackStrategy) throws {
         let subject = try Subject(strategy)

@@ -120,6 +120,32 @@ struct SnapshotLayerTests {
         }
     }
 
+    @Test("where the place for layers is used up, they are merged and places start from below again")
+    func placesUsedUp() throws {
+        let original = try Scribe.make()
+        let pages = try original.fill(pages: 64)
+        // As if many layers had come and gone: the newest is where only one more fits above it.
+        let snapshot = try original.snapshot().raised(
+            to: GuestPhysicalAddress(rawValue: GuestLayout.scratchPhysical.rawValue - 2 * 0x20_0000))
+        let sandbox = try Sandbox(from: snapshot)
+        #expect(try Oracle(original).differences(sandbox) == [])
+        var places: [GuestPhysicalAddress] = []
+        for round in 0..<4 {
+            try sandbox.scribble(pages, pages: 3, stride: round + 1, value: UInt64(round) << 32)
+            let next = try sandbox.snapshot()
+            places.append(try #require(next.memory.snapshotLayers.last).place)
+            let oracle = try Oracle(sandbox)
+            let new = try Sandbox(from: next)
+            #expect(try oracle.differences(new) == [], "round \(round)")
+            #expect(try oracle.guestDifferences(new) == [], "round \(round)")
+        }
+        // The last place there is, then all in one low layer, then on from there.
+        #expect(places[0].rawValue == GuestLayout.scratchPhysical.rawValue - 0x20_0000)
+        #expect(places[1] < places[2] && places[2] < places[3] && places[3].rawValue < 1 << 30, "\(places)")
+        try sandbox.restore(snapshot)
+        #expect(try Oracle(original).differences(sandbox) == [])
+    }
+
     @Test("a flattened snapshot stays right when its ancestors are gone")
     func ancestorsGone() throws {
         let sandbox = try Scribe.make()
@@ -134,5 +160,20 @@ struct SnapshotLayerTests {
         let new = try Sandbox(from: newest)
         #expect(try oracle.differences(new) == [])
         #expect(try oracle.guestDifferences(new) == [])
+    }
+}
+
+extension Snapshot {
+    /// The same state with the newest layer at another place.
+    fileprivate func raised(to place: GuestPhysicalAddress) throws -> Snapshot {
+        let layers = memory.snapshotLayers
+        let newest = try #require(layers.last)
+        let raised = MemoryLayer(newest.segment, at: place)
+        let runs = memory.pages.runs.map {
+            $0.layer === newest ? PageMap.Run(pages: $0.pages, layer: raised, offset: $0.offset) : $0
+        }
+        return Snapshot(
+            memory: memory.with(layers: layers.dropLast() + [raised], pages: PageMap(runs)), program: program,
+            requiredHostFunctions: requiredHostFunctions)
     }
 }

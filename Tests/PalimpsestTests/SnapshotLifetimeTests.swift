@@ -84,6 +84,29 @@ struct SnapshotLifetimeTests {
         }
     }
 
+    @Test("nor the memory of layers that their sandboxes had left behind while they lived")
+    func leftBehindByLiving() async {
+        await #expect(processExitsWith: .success) {
+            var parent: Sandbox? = try Scribe.make()
+            let pages = try #require(try parent?.fill(pages: 16))
+            var snapshot: Snapshot?
+            for link in 0..<20 as Range<UInt64> where snapshot?.layerCount != Capture.maximumLayerCount {
+                try parent?.scribble(pages, pages: 4, value: link)
+                snapshot = try parent?.snapshot()
+            }
+            let trace = SegmentTrace(try #require(snapshot?.memory.snapshotLayers.last?.segment))
+            var child: Sandbox? = try Sandbox(from: try #require(snapshot))
+            parent = nil
+            snapshot = nil
+            // One layer more is one too many: the newest is merged with it.
+            try child?.scribble(pages, pages: 4, value: 99)
+            let next = try #require(try child?.snapshot())
+            #expect(trace.isAlive && !next.memory.snapshotLayers.contains { SegmentTrace($0.segment) == trace })
+            child = nil
+            #expect(ShellCache.shared.count > 0 && trace.isGone, "\(trace.descriptorCount), \(trace.mappingCount)")
+        }
+    }
+
     @Test("a sandbox's scratch memory and machine are closed once idle machines are released")
     func releaseIdleMachines() throws {
         weak var shell: MachineShell?

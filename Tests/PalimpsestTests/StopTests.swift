@@ -131,6 +131,28 @@ struct StopTests {
         #expect(outcomes.withLock { $0 } == [expected, expected, expected])
     }
 
+    @Test("a stop in the middle of a host call leaves nothing of it to the calls after the restore")
+    func inHostCall() throws {
+        let stopper = Stopper()
+        var host = try makeHostFunctions()
+        try host.register("stop") { () -> Void in stopper.stop() }
+        let sandbox = try Sandbox(guest: .bytes(Guests.behaved), hostFunctions: host)
+        let snapshot = try sandbox.snapshot()
+        stopper.handle = sandbox.interruptHandle
+        for round in 1...20 {
+            let stopped = caughtError { _ = try sandbox.call("hostStatus", "stop", "v") as UInt32 }
+            guard case .interrupted = stopped else {
+                Issue.record("\(String(describing: stopped))")
+                return
+            }
+            #expect(stopper.count == round && sandbox.status == .poisoned)
+            try sandbox.restore(snapshot)
+            #expect(try sandbox.call("count") == Int64(1001))
+            #expect(try sandbox.call("hostAddTwice", 1 as Int64, 20 as Int64) == Int64(41))
+            try sandbox.restore(snapshot)
+        }
+    }
+
     @Test("initialisers that never end are stopped at their time limit")
     func initialization() throws {
         // An entry point that is an endless loop: the exported `spin` of the same guest.
@@ -158,4 +180,12 @@ struct StopTests {
         }
         return done
     }
+}
+
+/// Stops the call that it is called from.
+private final class Stopper: @unchecked Sendable {
+    var handle: InterruptHandle?
+    private(set) var count = 0
+
+    func stop() { if handle?.interrupt() == true { count += 1 } }
 }

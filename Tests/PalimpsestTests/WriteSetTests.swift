@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 
 @testable import Palimpsest
@@ -128,12 +129,57 @@ struct WriteSetTests {
     @Test("a write set has a limit, so that no guest can make every later sandbox dear")
     func limited() throws {
         let subject = try Subject(Scribe.configuration(heapPageCount: 12_000))
+        for _ in 0..<2 {
+            let sandbox = try Sandbox(from: subject.snapshot)
+            let large = try sandbox.fill(pages: 5_000)
+            try sandbox.scribble(large, pages: 5_000, value: 1)
+            try sandbox.restore(subject.snapshot)
+            #expect(subject.snapshot.writeSetPageCount == WriteSet.limit)
+            try subject.write(sandbox)
+        }
+        // And those that sandboxes leave behind unrestored.
+        #expect(subject.snapshot.writeSetPageCount == WriteSet.limit)
+        let new = try Sandbox(from: subject.snapshot)
+        #expect(try new.call("startCount") == Int64(1))
+        #expect(new.statistics.pagesCopied <= UInt64(WriteSet.limit))
+    }
+
+    /// How a call does not end well.
+    enum Failure: CaseIterable, Sendable { case fault, deadline, interrupt }
+
+    @Test(
+        "calls that fault or are stopped teach nothing, rolled back or not; good ones after them do",
+        arguments: Failure.allCases)
+    func failedCalls(failure: Failure) throws {
+        let subject = try Subject()
+        func fail(_ sandbox: Sandbox) throws {
+            try subject.write(sandbox)
+            _ = caughtError {
+                switch failure {
+                case .fault:
+                    try sandbox.call("scribbleAndFault", subject.data, 300 as UInt64, 1 as UInt64, 1 as UInt64)
+                case .deadline:
+                    try sandbox.call(
+                        "scribble", subject.data, UInt64.max, 0 as UInt64, 1 as UInt64,
+                        deadline: .now + .milliseconds(2))
+                case .interrupt:
+                    let handle = sandbox.interruptHandle
+                    Thread.detachNewThread { while !handle.interrupt() { usleep(200) } }
+                    try sandbox.call("scribble", subject.data, UInt64.max, 0 as UInt64, 1 as UInt64)
+                }
+            }
+            #expect(sandbox.status == .poisoned)
+        }
+        try fail(try Sandbox(from: subject.snapshot))
+        #expect(subject.snapshot.writeSetPageCount == 0, "never rolled back")
         let sandbox = try Sandbox(from: subject.snapshot)
-        let large = try sandbox.fill(pages: 5_000)
-        try sandbox.scribble(large, pages: 5_000, value: 1)
+        try fail(sandbox)
         try sandbox.restore(subject.snapshot)
-        #expect((1...4_096).contains(subject.snapshot.writeSetPageCount))
-        #expect(try Sandbox(from: subject.snapshot).call("startCount") == Int64(1))
+        #expect(subject.snapshot.writeSetPageCount == 0, "rolled back")
+        try subject.write(sandbox)
+        try sandbox.restore(subject.snapshot)
+        #expect(subject.snapshot.writeSetPageCount >= 2 * (WriteSetTests.pageCount / 4))
+        #expect(try subject.faultCount() == 0)
     }
 
     @Test("a write set that scratch memory has no room for is no reason to refuse a sandbox")

@@ -4,7 +4,7 @@ import Glibc
 
 /// Finds one segment among this process's descriptors and mappings by its inode, which no other has: tests that run
 /// at the same time do not disturb the count.
-struct SegmentTrace {
+struct SegmentTrace: Equatable {
     private let device: dev_t
     private let inode: ino_t
 

@@ -35,6 +35,47 @@ INSTRUCTION(badSegment, "movl $0x08, %eax; movl %eax, %ds")
 INSTRUCTION(returnToRing0, "pushq $0x10; pushq %rsp; pushq $0x2; pushq $0x08; pushq $0x1000; iretq")
 INSTRUCTION(unmaskedFloat, "pushq $0; ldmxcsr (%rsp); xorps %xmm0, %xmm0; divss %xmm0, %xmm0")
 
+// MARK: Instructions that hypervisors get wrong
+
+#define TEXT_OF(number) #number
+#define TEXT(number) TEXT_OF(number)
+#define RETURN_PORT "$" TEXT(PAL_PORT_RETURN)
+#define LOAD_RETURN_PORT "movl " RETURN_PORT ", %edx; "
+// Pops what `iretq` takes: this very stack and the code below, with `flags`; the call then ends.
+#define RETURN_TO_RING3(flags)                                                                                 \
+    "movq %rsp, %rax; pushq $0x1b; pushq %rax; pushq $" flags "; pushq $0x23; leaq 1f(%rip), %rax; pushq %rax; " \
+    "iretq; 1: outb %al, " RETURN_PORT
+
+INSTRUCTION(debugTrap, ".byte 0xf1")
+INSTRUCTION(hypercallIntel, "movl $1, %eax; vmcall")
+INSTRUCTION(hypercallAMD, "movl $1, %eax; vmmcall")
+INSTRUCTION(hypercallPVM, "movl $0x17088200, %eax; syscall")
+INSTRUCTION(systemEnter, "sysenter")
+// Loading SS holds off interrupts and debug exceptions until the next instruction is done.
+INSTRUCTION(shadowedOut, "movw %ss, %ax; movw %ax, %ss; outb %al, " RETURN_PORT)
+INSTRUCTION(shadowedBreakpoint, "pushfq; orq $0x100, (%rsp); movw %ss, %ax; popfq; movw %ax, %ss; int3")
+INSTRUCTION(readOpenPort, "inb " RETURN_PORT ", %al")
+INSTRUCTION(readOpenPortToStack, LOAD_RETURN_PORT "movq %rsp, %rdi; subq $64, %rdi; movl $8, %ecx; rep insb")
+INSTRUCTION(readOpenPortToConstants,
+            LOAD_RETURN_PORT "movl $" TEXT(PAL_CONSTANTS_ADDRESS) ", %edi; movl $8, %ecx; rep insb")
+INSTRUCTION(writeOpenPortFromMailbox,
+            LOAD_RETURN_PORT "movl $" TEXT(PAL_MAILBOX_ADDRESS) ", %esi; movl $4096, %ecx; rep outsb")
+INSTRUCTION(farReturnTo32Bits, "pushq $0x1b; pushq $0x1000; lretq")
+INSTRUCTION(farReturnToTaskState, "pushq $0x28; pushq $0x1000; lretq")
+INSTRUCTION(raiseIOPL, RETURN_TO_RING3("0x3002"))
+INSTRUCTION(returnTrapping, RETURN_TO_RING3("0x10102"))
+INSTRUCTION(returnNested, "pushfq; orq $0x4000, (%rsp); popfq; iretq")
+INSTRUCTION(readExtendedControl, "xorl %ecx, %ecx; xgetbv; movl $1, %ecx; xgetbv")
+INSTRUCTION(writeExtendedControl, "xorl %ecx, %ecx; xorl %edx, %edx; movl $1, %eax; xsetbv")
+INSTRUCTION(swapBases, "swapgs")
+INSTRUCTION(monitorAndWait,
+            "movq %rsp, %rax; xorl %ecx, %ecx; xorl %edx, %edx; .byte 0x0f,0x01,0xfa; .byte 0x0f,0x01,0xfb")
+INSTRUCTION(splitLock, "leaq -64(%rsp), %rax; andq $-64, %rax; lock incq -4(%rax)")
+INSTRUCTION(clearGlobalInterrupts, ".byte 0x0f,0x01,0xdd")
+INSTRUCTION(checkAlignment, "pushfq; orq $0x40000, (%rsp); popfq; movq 1(%rsp), %rax; outb %al, " RETURN_PORT)
+
+// MARK: Stacks
+
 PALIMPSEST_EXPORT(int64, overflowStack, int64);
 #pragma clang diagnostic ignored "-Winfinite-recursion"
 __attribute__((noinline)) pal_int64 overflowStack(pal_int64 depth) {
