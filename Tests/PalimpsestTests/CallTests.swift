@@ -70,13 +70,17 @@ struct CallTests {
     }
 
     @Test("a call makes exactly one KVM_RUN")
-    func oneRun() throws {
-        let sandbox = try makeBehaved()
-        let echo = try sandbox.function("echoInt64", as: ((Int64) -> Int64).self)
-        _ = try sandbox.call(echo, 1)
-        let before = sandbox.statistics.vcpuRuns
-        for value in 0..<100 as Range<Int64> { _ = try sandbox.call(echo, value) }
-        #expect(sandbox.statistics.vcpuRuns - before == 100)
+    func oneRun() async throws {
+        // A thread of its own: what other tests' rings have under way interrupts system calls of theirs.
+        let runs = try await onThread {
+            let sandbox = try makeBehaved()
+            let echo = try sandbox.function("echoInt64", as: ((Int64) -> Int64).self)
+            _ = try sandbox.call(echo, 1)
+            let before = sandbox.statistics.vcpuRuns
+            for value in 0..<100 as Range<Int64> { _ = try sandbox.call(echo, value) }
+            return sandbox.statistics.vcpuRuns - before
+        }
+        #expect(runs == 100)
     }
 
     @Test("values whose types are known at run time only are called by signature")
