@@ -7,6 +7,12 @@ public struct PruneReport: Sendable, Hashable {
     /// Files that writers left when they were killed.
     public var partialFileCount = 0
     public var byteCount = 0
+
+    /// A sparse file may say that it has 2^63 bytes.
+    fileprivate mutating func add(_ byteCount: Int) {
+        let (sum, overflows) = self.byteCount.addingReportingOverflow(byteCount)
+        self.byteCount = overflows ? Int.max : sum
+    }
 }
 
 extension SnapshotStore {
@@ -23,46 +29,62 @@ extension SnapshotStore {
         defer { withExtendedLifetime(lock) {} }
         let indexLock = try StoreLock(.changingIndex, of: directory)
         defer { withExtendedLifetime(indexLock) {} }
-        var referenced: Set<BlobDigest> = []
-        for entry in try directory.index().manifests { try collect(entry, into: &referenced) }
+        var references = References()
+        for entry in try directory.index().manifests { try collect(entry, into: &references) }
         var report = PruneReport()
         for name in try StoreDirectory.names(in: directory.blobs, path: path) {
             // What is no blob by its name is not ours to remove.
-            guard let digest = BlobDigest(hexadecimal: name), !referenced.contains(digest) else { continue }
-            report.byteCount += try unlink(name, in: directory.blobs)
+            guard let digest = BlobDigest(hexadecimal: name), !references.blobs.contains(digest) else { continue }
+            report.add(try unlink(name, in: directory.blobs, directory.name(digest)))
             report.blobCount += 1
         }
         for name in try StoreDirectory.names(in: directory.root, path: path)
         where name.hasPrefix(StoreDirectory.partialPrefix) {
-            report.byteCount += try unlink(name, in: directory.root)
+            report.add(try unlink(name, in: directory.root, directory.name(name)))
             report.partialFileCount += 1
         }
         try directory.synchronize(directory.blobs)
         return report
     }
 
+    private struct References {
+        var blobs: Set<BlobDigest> = []
+        /// Entries whose own references are among `blobs`. A set of its own, by type as well: the bytes of a manifest
+        /// may be a layer of another one, and then are a blob whose references nobody has followed yet.
+        var followed: Set<Followed> = []
+
+        struct Followed: Hashable {
+            let digest: BlobDigest
+            let mediaType: MediaType
+        }
+    }
+
     /// Everything that an entry needs. Manifests are deeply nested in nobody's store but an attacker's.
     private func collect(
-        _ entry: OCIDescriptor, into referenced: inout Set<BlobDigest>, depth: Int = 0
+        _ entry: OCIDescriptor, into references: inout References, depth: Int = 0
     ) throws(SnapshotStoreError) {
-        guard referenced.insert(entry.digest).inserted else { return }
+        references.blobs.insert(entry.digest)
+        let isNew = references.followed.insert(.init(digest: entry.digest, mediaType: entry.mediaType)).inserted
+        guard isNew else { return }
         if entry.mediaType.isManifest {
-            referenced.formUnion(try directory.manifest(entry).blobs.map(\.digest))
+            references.blobs.formUnion(try directory.manifest(entry).blobs.map(\.digest))
         } else if entry.mediaType.isIndex, depth < 4 {
             let bytes = try directory.read(entry, limit: StoreLimits.indexByteCount)
             let index = try JSONFile.decode(OCIIndex.self, from: bytes, path: directory.name(entry.digest))
-            for entry in index.manifests { try collect(entry, into: &referenced, depth: depth + 1) }
+            for entry in index.manifests { try collect(entry, into: &references, depth: depth + 1) }
         } else {
             throw .unknownReferences(digest: entry.digest, mediaType: GuestText.escaped(entry.mediaType.rawValue))
         }
     }
 
     /// - Returns: bytes the file had.
-    private func unlink(_ name: String, in folder: FileDescriptor) throws(SnapshotStoreError) -> Int {
+    private func unlink(
+        _ name: String, in folder: FileDescriptor, _ path: String
+    ) throws(SnapshotStoreError) -> Int {
         var status = stat()
         guard fstatat(folder.rawValue, name, &status, AT_SYMLINK_NOFOLLOW) == 0,
             unlinkat(folder.rawValue, name, 0) == 0
-        else { throw .unwritable(path: directory.name(name), reason: "\(Errno(rawValue: errno))") }
+        else { throw .unwritable(path: path, reason: "\(Errno(rawValue: errno))") }
         return Int(status.st_size)
     }
 }
