@@ -40,4 +40,17 @@ struct StoreIndexTests {
         #expect(try opened.verifyAll().isEmpty)
         try forge.load()
     }
+
+    @Test("sparse files of 2^63 - 1 bytes are sizes like any other", .enabled(if: access("/dev/shm", W_OK) == 0))
+    func enormousFiles() throws {
+        let store = TemporaryStore(in: URL(fileURLWithPath: "/dev/shm"))
+        let opened = try SnapshotStore(at: store.path, create: true)
+        for letter in ["a", "b"] {
+            let path = "\(store.path)/blobs/sha256/\(String(repeating: letter, count: 64))"
+            try #require(FileManager.default.createFile(atPath: path, contents: nil))
+            try #require(truncate(path, .max) == 0)
+        }
+        let report = try opened.prune()
+        #expect(report.blobCount == 2 && report.byteCount == .max)
+    }
 }

@@ -7,8 +7,8 @@ import Testing
 final class TemporaryStore: Sendable {
     let path: String
 
-    init() {
-        path = FileManager.default.temporaryDirectory.appendingPathComponent("palimpsest-\(UUID().uuidString)").path
+    init(in folder: URL = FileManager.default.temporaryDirectory) {
+        path = folder.appendingPathComponent("palimpsest-\(UUID().uuidString)").path
     }
 
     deinit { try? FileManager.default.removeItem(atPath: path) }

@@ -42,7 +42,7 @@ final class BlobVerifier {
         _ descriptor: FileDescriptor, byteCount: Int, _ path: String
     ) throws(SnapshotStoreError) -> BlobDigest {
         let size = BlobVerifier.chunkByteCount
-        let chunkCount = (byteCount + size - 1) / size
+        let chunkCount = byteCount / size + (byteCount % size == 0 ? 0 : 1)
         var hash = SHA256()
         var isRead = [Bool](repeating: false, count: FileRing.depth)
         var submitted = 0
