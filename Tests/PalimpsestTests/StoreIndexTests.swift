@@ -22,6 +22,24 @@ struct StoreIndexTests {
         return digest
     }
 
+    @Test("a damaged blob is reported for every snapshot that needs it")
+    func sharedDamage() throws {
+        let store = TemporaryStore()
+        let sandbox = try makeBehaved()
+        let opened = try SnapshotStore(at: store.path, create: true)
+        let parent = try opened.save(sandbox.snapshot(), tag: "parent")
+        _ = try sandbox.call("count") as Int64
+        let child = try opened.save(sandbox.snapshot(), tag: "child")
+        let layer = try opened.inspect("parent").layers[0]
+        let path = store.blob(layer.digest)
+        var bytes = try Data(contentsOf: URL(fileURLWithPath: path))
+        bytes[100] ^= 1
+        try bytes.write(to: URL(fileURLWithPath: path))
+        let failures = try opened.verifyAll()
+        #expect(Set(failures.keys) == [parent, child])
+        #expect(failures[parent] == failures[child])
+    }
+
     @Test("prune keeps what a manifest needs, though its bytes are a layer of another one as well")
     func manifestAsLayer() throws {
         let forge = try StoreForge()
@@ -52,5 +70,26 @@ struct StoreIndexTests {
         }
         let report = try opened.prune()
         #expect(report.blobCount == 2 && report.byteCount == .max)
+    }
+
+    @Test("hundreds of tags of one large manifest cost little more than one", .timeLimit(.minutes(1)))
+    func manyTags() throws {
+        let forge = try StoreForge()
+        try forge.write()
+        let entry = try #require(try entries(forge.store).first)
+        var manifest = try StoreDirectory.open(forge.store.path).manifest(entry)
+        manifest.annotations = [:]
+        for index in 0..<200_000 { manifest.annotations?["\(index)"] = "." }
+        let bytes = JSONFile.encode(manifest)
+        let digest = try put(bytes, in: forge.store)
+        let tags = (0..<500).map {
+            OCIDescriptor(.ociManifest, digest, size: bytes.count, annotations: [OCIAnnotation.tag: "tag-\($0)"])
+        }
+        try write(tags, to: forge.store)
+        let opened = try SnapshotStore(at: forge.store.path)
+        let list = try opened.list()
+        #expect(list.count == 500 && list.allSatisfy { $0.layers == list[0].layers && $0.layers != nil })
+        #expect(try opened.layerTrees().count == 1)
+        #expect(try opened.verifyAll().isEmpty)
     }
 }

@@ -3,9 +3,13 @@ extension SnapshotStore {
     /// Everything in the index, in its order. Entries that cannot be read are listed without layers.
     /// - Throws: `SnapshotStoreError.unreadable`, `invalid`.
     public func list() throws(SnapshotStoreError) -> [StoreEntry] {
-        try directory.index().manifests.map { entry in
-            let manifest = try? directory.snapshotManifest(entry)
-            return StoreEntry(digest: entry.digest, tag: entry.tag, layers: manifest?.layerList)
+        // Any number of tags may mean the same manifest: it is read once.
+        var known: [BlobIdentity: [SnapshotDescription.Layer]?] = [:]
+        return try directory.index().manifests.map { entry in
+            let identity = BlobIdentity(entry)
+            let layers = known[identity] ?? (try? directory.snapshotManifest(entry))?.layerList
+            known.updateValue(layers, forKey: identity)
+            return StoreEntry(digest: entry.digest, tag: entry.tag, layers: layers)
         }
     }
 
@@ -62,11 +66,13 @@ extension SnapshotStore {
     /// Verifies every entry of the index, each blob once, and goes on after errors.
     /// - Returns: what is wrong, by the digest of the manifest; empty if nothing.
     public func verifyAll() throws(SnapshotStoreError) -> [BlobDigest: SnapshotStoreError] {
-        var verified: Set<BlobDigest> = []
+        var results: [BlobIdentity: Result<Void, SnapshotStoreError>] = [:]
+        var entries: Set<BlobIdentity> = []
         var failures: [BlobDigest: SnapshotStoreError] = [:]
-        for entry in try directory.index().manifests where failures[entry.digest] == nil {
+        for entry in try directory.index().manifests
+        where failures[entry.digest] == nil && entries.insert(BlobIdentity(entry)).inserted {
             do throws(SnapshotStoreError) {
-                try verify(entry, skipping: &verified)
+                try verify(entry, knowing: &results)
             } catch {
                 failures[entry.digest] = error
             }
@@ -75,11 +81,14 @@ extension SnapshotStore {
     }
 
     private func verify(_ entry: OCIDescriptor) throws(SnapshotStoreError) {
-        var verified: Set<BlobDigest> = []
-        try verify(entry, skipping: &verified)
+        var results: [BlobIdentity: Result<Void, SnapshotStoreError>] = [:]
+        try verify(entry, knowing: &results)
     }
 
-    private func verify(_ entry: OCIDescriptor, skipping verified: inout Set<BlobDigest>) throws(SnapshotStoreError) {
+    /// - Parameter results: of blobs that have been read. Good and bad ones: each snapshot that needs a bad one is bad.
+    private func verify(
+        _ entry: OCIDescriptor, knowing results: inout [BlobIdentity: Result<Void, SnapshotStoreError>]
+    ) throws(SnapshotStoreError) {
         guard entry.mediaType.isManifest else { return try BlobVerifier().verify(entry, in: directory) }
         let manifest = try directory.manifest(entry)
         if manifest.config.mediaType == .snapshotConfig {
@@ -89,9 +98,24 @@ extension SnapshotStore {
             _ = try reader.exports(try reader.regions(try reader.layout(), try reader.files()))
         }
         let verifier = BlobVerifier()
-        for blob in manifest.blobs where verified.insert(blob.digest).inserted {
-            try verifier.verify(blob, in: directory)
+        for blob in manifest.blobs {
+            let result =
+                results[BlobIdentity(blob)]
+                ?? Result { () throws(SnapshotStoreError) in try verifier.verify(blob, in: directory) }
+            results[BlobIdentity(blob)] = result
+            try result.get()
         }
+    }
+}
+
+/// What a descriptor says of a blob that reading it depends on.
+private struct BlobIdentity: Hashable {
+    let digest: BlobDigest
+    let size: Int
+    let mediaType: MediaType
+
+    init(_ descriptor: OCIDescriptor) {
+        (digest, size, mediaType) = (descriptor.digest, descriptor.size, descriptor.mediaType)
     }
 }
 
