@@ -92,4 +92,13 @@ struct StoreIndexTests {
         #expect(try opened.layerTrees().count == 1)
         #expect(try opened.verifyAll().isEmpty)
     }
+
+    @Test("symbols are read up to a number of lines, whatever is in them")
+    func symbols() throws {
+        let line = Array("200000 10 f\n".utf8)
+        #expect(SymbolTable(lines: line).name(at: 0x200001) == "f+0x1")
+        let feeds = [UInt8](repeating: UInt8(ascii: "\n"), count: 1 << 20)
+        #expect(SymbolTable(lines: feeds.dropLast() + line).name(at: 0x200000) == "f")
+        #expect(SymbolTable(lines: feeds + line).name(at: 0x200000) == nil)
+    }
 }

@@ -91,15 +91,17 @@ struct SymbolTable: Sendable {
         return text
     }
 
-    /// Lines that are none are left out.
+    /// Lines that are none are left out, but count: a blob of nothing but line feeds has 2^26.
     init(lines bytes: [UInt8]) {
         self.bytes = bytes
         var functions: [Function] = []
         var start = 0
-        while start < bytes.count, functions.count < SymbolTable.maximumSymbolCount {
+        var lineCount = 0
+        while start < bytes.count, lineCount < SymbolTable.maximumSymbolCount {
             let end = bytes[start...].firstIndex(of: UInt8(ascii: "\n")) ?? bytes.count
             if let function = SymbolTable.function(bytes[start..<end]) { functions.append(function) }
             start = end + 1
+            lineCount += 1
         }
         self.functions = functions.sorted { $0.address < $1.address }
     }
