@@ -101,4 +101,23 @@ struct StoreIndexTests {
         #expect(SymbolTable(lines: feeds.dropLast() + line).name(at: 0x200000) == "f")
         #expect(SymbolTable(lines: feeds + line).name(at: 0x200000) == nil)
     }
+
+    @Test("a config of a later format is not shown or verified as if it were of this one")
+    func laterFormat() throws {
+        var forge = try StoreForge()
+        var config = try #require(forge.config as? StoreForge.Object)
+        config["formatVersion"] = 2
+        forge.config = config
+        try forge.write()
+        let store = try SnapshotStore(at: forge.store.path)
+        for error in [
+            storeError { _ = try store.inspect("golden") }, storeError { try store.verify("golden") },
+            storeError { _ = try store.load("golden") },
+        ] {
+            guard case .unsupportedFormat(_, "version 2", "version 1") = error else {
+                Issue.record("\(String(describing: error))")
+                continue
+            }
+        }
+    }
 }

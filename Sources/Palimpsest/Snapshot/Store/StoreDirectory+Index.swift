@@ -153,18 +153,24 @@ extension StoreDirectory {
         }
     }
 
-    /// The config of a snapshot, its digest checked.
+    /// The config of a snapshot, its digest and its format checked.
     func snapshotConfig(_ manifest: OCIManifest) throws(SnapshotStoreError) -> SnapshotConfig {
         let path = name(manifest.config.digest)
         let bytes = try read(manifest.config, limit: StoreLimits.configByteCount)
+        let config: SnapshotConfig
         do throws(SnapshotStoreError) {
-            return try JSONFile.decode(SnapshotConfig.self, from: bytes, path: path)
+            config = try JSONFile.decode(SnapshotConfig.self, from: bytes, path: path)
         } catch {
             // A later format may lack what this one has: then that is the news.
             let version = try? JSONFile.decode(FormatVersion.self, from: bytes, path: path)
             guard let version, version.formatVersion != SnapshotConfig.formatVersion else { throw error }
             throw SnapshotConfigReader.unsupported(version.formatVersion, path)
         }
+        // Or have it all, and mean something else by it: nobody may take it for this one, be it to show it.
+        guard config.formatVersion == SnapshotConfig.formatVersion else {
+            throw SnapshotConfigReader.unsupported(config.formatVersion, path)
+        }
+        return config
     }
 
     private struct FormatVersion: Decodable { let formatVersion: Int }

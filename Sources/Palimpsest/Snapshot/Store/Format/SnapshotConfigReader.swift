@@ -15,11 +15,8 @@ struct SnapshotConfigReader {
 
     // MARK: - What it needs
 
-    /// - Throws: `unsupportedFormat`, `wrongArchitecture`, `abiVersionMismatch`, `engineTooOld`, `processorLacks`.
+    /// - Throws: `wrongArchitecture`, `abiVersionMismatch`, `engineTooOld`, `processorLacks`.
     func checkRequirements() throws(SnapshotStoreError) {
-        guard config.formatVersion == SnapshotConfig.formatVersion else {
-            throw SnapshotConfigReader.unsupported(config.formatVersion, path)
-        }
         guard config.architecture == SnapshotConfig.architecture else {
             throw .wrongArchitecture(
                 needed: GuestText.escaped(String(config.architecture.prefix(64))), here: SnapshotConfig.architecture)
