@@ -47,7 +47,12 @@ final class BlobWriter {
 
     deinit {
         ring.drain()
+        releaseBuffers()
+    }
+
+    private func releaseBuffers() {
         for buffer in buffers { buffer.deallocate() }
+        (buffers, freeBuffers) = ([], [])
     }
 
     /// Adds bytes that stay where and what they are until the blob is finished. At most a chunk at a time.
@@ -141,9 +146,10 @@ final class BlobWriter {
     /// To be synchronized before the blob is put in its place.
     var descriptor: FileDescriptor { file.descriptor }
 
-    /// Waits for all writes.
+    /// Waits for all writes. The buffers go now: a batch keeps its finished blobs, and there may be 64 layers.
     func finish() throws(SnapshotStoreError) -> BlobDigest {
         while !ring.isIdle { try complete() }
+        releaseBuffers()
         return BlobDigest(hash.finalize())
     }
 
