@@ -120,4 +120,22 @@ struct StoreIndexTests {
             }
         }
     }
+
+    @Test("a damaged config or manifest is written again by the next save")
+    func damagedMetadata() throws {
+        let store = TemporaryStore()
+        let snapshot = try makeBehaved().snapshot()
+        let opened = try SnapshotStore(at: store.path, create: true)
+        let digest = try opened.save(snapshot, tag: "one")
+        let config = try StoreDirectory.open(store.path).manifest(#require(try entries(store).first)).config.digest
+        for damaged in [digest, config] {
+            let file = URL(fileURLWithPath: store.blob(damaged))
+            var bytes = try Data(contentsOf: file)
+            bytes[1] ^= 1
+            try bytes.write(to: file)
+        }
+        #expect(try !opened.verifyAll().isEmpty)
+        #expect(try opened.save(snapshot, tag: "two") == digest)
+        #expect(try opened.verifyAll().isEmpty)
+    }
 }

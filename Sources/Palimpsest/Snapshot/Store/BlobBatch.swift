@@ -15,10 +15,10 @@ struct BlobBatch {
         self.progress = progress
     }
 
-    /// Adds a small blob, unless it is there.
+    /// Adds a small blob, unless it is there. One that is damaged is written again.
     mutating func add(_ bytes: [UInt8]) throws(SnapshotStoreError) -> BlobDigest {
         let digest = BlobDigest(of: bytes)
-        guard directory.byteCount(of: digest) != bytes.count else { return digest }
+        guard !directory.holds(bytes, as: digest) else { return digest }
         let writer = try BlobWriter(in: directory, byteCount: bytes.count, ring: ring)
         var start = 0
         while start < bytes.count {

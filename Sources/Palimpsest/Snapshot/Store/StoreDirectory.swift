@@ -61,7 +61,7 @@ final class StoreDirectory: Sendable {
         try? blobs.close()
     }
 
-    private static func openFolder(
+    static func openFolder(
         _ parent: CInt, _ name: String, followsLinks: Bool
     ) throws(Errno) -> FileDescriptor {
         let flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | (followsLinks ? 0 : O_NOFOLLOW)
@@ -115,6 +115,14 @@ final class StoreDirectory: Sendable {
             throw .wrongDigest(path: name(blob.digest), expected: blob.digest, found: found)
         }
         return bytes
+    }
+
+    /// Whether a small blob is there and is these bytes.
+    func holds(_ bytes: [UInt8], as digest: BlobDigest) -> Bool {
+        let blob = OCIDescriptor(.snapshotConfig, digest, size: bytes.count)
+        guard let descriptor = try? open(blob) else { return false }
+        defer { try? descriptor.close() }
+        return (try? StoreDirectory.contents(descriptor, bytes.count, name(digest))) == bytes
     }
 
     /// A blob's size if it is there, as a regular file.
