@@ -138,4 +138,16 @@ struct StoreIndexTests {
         #expect(try opened.save(snapshot, tag: "two") == digest)
         #expect(try opened.verifyAll().isEmpty)
     }
+
+    @Test("making a store follows no link out of its folder")
+    func createThroughLink() throws {
+        let manager = FileManager.default
+        let (store, elsewhere) = (TemporaryStore(), TemporaryStore())
+        for folder in [store, elsewhere] {
+            try manager.createDirectory(atPath: folder.path, withIntermediateDirectories: true)
+        }
+        try manager.createSymbolicLink(atPath: store.path + "/blobs", withDestinationPath: elsewhere.path)
+        #expect(storeError { _ = try SnapshotStore(at: store.path, create: true) } != nil)
+        #expect(try manager.contentsOfDirectory(atPath: elsewhere.path).isEmpty)
+    }
 }
