@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <liburing.h>
 #include <stdlib.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 struct pal_file_ring {
@@ -82,9 +83,18 @@ int pal_file_perform(enum pal_file_operation operation, int descriptor, void *me
     return result < 0 ? -errno : (int)result;
 }
 
+int pal_file_is_cached(int descriptor, uint64_t offset) {
+    char byte;
+    struct iovec buffer = {.iov_base = &byte, .iov_len = 1};
+    ssize_t result = preadv2(descriptor, &buffer, 1, (off_t)offset, RWF_NOWAIT);
+    if (result >= 0) return 1;
+    return errno == EAGAIN ? 0 : -errno;
+}
+
 int pal_file_reserve(int descriptor, uint64_t count) {
     if (fallocate(descriptor, 0, 0, (off_t)count) == 0) return 0;
-    return errno == EOPNOTSUPP ? 0 : -errno;
+    // Where it cannot be had, or a signal came in between, the writes will tell.
+    return errno == EOPNOTSUPP || errno == ENOSYS || errno == EINTR ? 0 : -errno;
 }
 
 bool pal_file_set_direct(int descriptor, bool on) {

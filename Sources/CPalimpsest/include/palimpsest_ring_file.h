@@ -33,6 +33,11 @@ int pal_file_ring_wait(struct pal_file_ring *_Nonnull ring, uint64_t *_Nonnull t
 int pal_file_perform(enum pal_file_operation operation, int descriptor, void *_Nullable memory, unsigned count,
                      uint64_t offset);
 
+/// Whether the byte at `offset` is in the page cache: 1, 0, or minus errno where the file system does not say
+/// (preadv2(2), RWF_NOWAIT). Unlike mincore(2), which calls all pages of somebody else's file resident, this answers
+/// whoever may read.
+int pal_file_is_cached(int descriptor, uint64_t offset);
+
 /// Reserves room for `count` bytes on the disk (fallocate(2)) where the file system can. Minus errno on failure.
 int pal_file_reserve(int descriptor, uint64_t count);
 

@@ -1,3 +1,4 @@
+import CPalimpsest
 import Glibc
 import Synchronization
 import SystemPackage
@@ -29,13 +30,20 @@ enum Prefetch {
         }
     }
 
-    /// Whether both ends are in memory already (mincore(2)): nothing is asked for then.
+    /// Whether both ends are in memory already: nothing is asked for then.
     private static func isResident(_ stretch: Stretch, _ memory: MemoryImage) -> Bool {
-        [stretch.range.lowerBound, stretch.range.upperBound - pageByteCount].allSatisfy { offset in
-            var state: UInt8 = 0
-            let page = UnsafeMutableRawPointer(mutating: memory.layers[stretch.layer].bytes(at: offset))
-            return mincore(page, pageByteCount, &state) == 0 && state & 1 != 0
+        [stretch.range.lowerBound, stretch.range.upperBound - pageByteCount].allSatisfy {
+            isResident(memory.layers[stretch.layer], $0)
         }
+    }
+
+    /// By a read that may not wait; where the file system knows no such thing, by mincore(2).
+    static func isResident(_ layer: MemoryLayer, _ offset: Int) -> Bool {
+        let answer = pal_file_is_cached(layer.segment.descriptor.rawValue, UInt64(offset))
+        guard answer < 0 else { return answer == 1 }
+        var state: UInt8 = 0
+        let page = UnsafeMutableRawPointer(mutating: layer.bytes(at: offset))
+        return mincore(page, pageByteCount, &state) == 0 && state & 1 != 0
     }
 
     /// A hint: what cannot be requested is read when it is touched.
