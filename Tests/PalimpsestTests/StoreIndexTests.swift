@@ -139,6 +139,21 @@ struct StoreIndexTests {
         #expect(try opened.verifyAll().isEmpty)
     }
 
+    @Test("folders and odd names where blobs and partial files go keep nothing else from being pruned")
+    func oddNames() throws {
+        let store = TemporaryStore()
+        let opened = try SnapshotStore(at: store.path, create: true)
+        try #require(mkdir("\(store.path)/blobs/sha256/\(String(repeating: "0", count: 64))", 0o755) == 0)
+        try #require(mkdir(store.path + "/.partial-folder", 0o755) == 0)
+        let descriptor = (Array("\(store.path)/.partial-".utf8CString.dropLast()) + [-1, 0]).withUnsafeBufferPointer {
+            creat($0.baseAddress!, 0o644)
+        }
+        try #require(close(descriptor) == 0)
+        _ = try put([1, 2, 3], in: store)
+        try Data([4]).write(to: URL(fileURLWithPath: store.path + "/.partial-1"))
+        #expect(try opened.prune() == PruneReport(blobCount: 1, partialFileCount: 1, byteCount: 4))
+    }
+
     @Test("making a store follows no link out of its folder")
     func createThroughLink() throws {
         let manager = FileManager.default

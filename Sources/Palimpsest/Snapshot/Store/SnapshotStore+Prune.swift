@@ -34,13 +34,16 @@ extension SnapshotStore {
         var report = PruneReport()
         for name in try StoreDirectory.names(in: directory.blobs, path: path) {
             // What is no blob by its name is not ours to remove.
-            guard let digest = BlobDigest(hexadecimal: name), !references.blobs.contains(digest) else { continue }
-            report.add(try unlink(name, in: directory.blobs, directory.name(digest)))
+            guard let digest = BlobDigest(hexadecimal: name), !references.blobs.contains(digest),
+                let byteCount = try unlink(name, in: directory.blobs, directory.name(digest))
+            else { continue }
+            report.add(byteCount)
             report.blobCount += 1
         }
         for name in try StoreDirectory.names(in: directory.root, path: path)
         where name.hasPrefix(StoreDirectory.partialPrefix) {
-            report.add(try unlink(name, in: directory.root, directory.name(name)))
+            guard let byteCount = try unlink(name, in: directory.root, directory.name(name)) else { continue }
+            report.add(byteCount)
             report.partialFileCount += 1
         }
         try directory.synchronize(directory.blobs)
@@ -77,14 +80,20 @@ extension SnapshotStore {
         }
     }
 
-    /// - Returns: bytes the file had.
+    /// - Returns: bytes the file had; nil for a folder, which nobody put there who writes stores, and for a name that
+    ///   is gone, or is no text: neither may keep the rest from being removed.
     private func unlink(
         _ name: String, in folder: FileDescriptor, _ path: String
-    ) throws(SnapshotStoreError) -> Int {
+    ) throws(SnapshotStoreError) -> Int? {
         var status = stat()
-        guard fstatat(folder.rawValue, name, &status, AT_SYMLINK_NOFOLLOW) == 0,
-            unlinkat(folder.rawValue, name, 0) == 0
-        else { throw .unwritable(path: path, reason: "\(Errno(rawValue: errno))") }
+        guard fstatat(folder.rawValue, name, &status, AT_SYMLINK_NOFOLLOW) == 0 else {
+            if errno == ENOENT { return nil }
+            throw .unwritable(path: path, reason: "\(Errno(rawValue: errno))")
+        }
+        if status.st_mode & S_IFMT == S_IFDIR { return nil }
+        guard unlinkat(folder.rawValue, name, 0) == 0 else {
+            throw .unwritable(path: path, reason: "\(Errno(rawValue: errno))")
+        }
         return Int(status.st_size)
     }
 }
