@@ -21,6 +21,19 @@ struct FormatTests {
         #expect(throws: ValidationError.self) { try TimeLimit.parse(text) }
     }
 
+    @Test(
+        "calls in one word",
+        arguments: [
+            ("add 1 2", ["1", "2"]), ("  f  ", []), (#"f "wide world" ''"#, ["wide world", ""]),
+            (#"f 'say "hi"' a"b c"d"#, [#"say "hi""#, "ab cd"]),
+        ])
+    func calls(text: String, words: [String]) throws { #expect(try GuestCall(text).words == words) }
+
+    @Test("other calls are refused", arguments: ["", "  ", "f 'open", "f \""])
+    func badCalls(text: String) {
+        #expect(throws: ToolError.self) { try GuestCall(text) }
+    }
+
     @Test("sizes", arguments: [("4096", 4_096), ("64KiB", 65_536), ("64MiB", 67_108_864), ("2GiB", 2_147_483_648)])
     func sizes(text: String, byteCount: Int) throws {
         #expect(try ByteCount.parse(text) == byteCount)

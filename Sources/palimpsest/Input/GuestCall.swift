@@ -1,17 +1,42 @@
 import Palimpsest
 
-/// A call as one word of the command line: `"add 1 2"`. Words are separated by spaces; strings cannot have any.
+/// A call as one word of the command line: `"add 1 2"`, or `'greet "wide world"'`. Words are separated by spaces, and
+/// may be in quotes, single or double.
 struct GuestCall {
     let function: String
     let words: [String]
 
     init(_ text: String) throws(ToolError) {
-        let words = text.split(separator: " ").map(String.init)
+        let words = try GuestCall.words(text)
         guard let first = words.first else {
             throw ToolError(.usage, kind: "emptyCall", "Expected a call such as \"add 1 2\", found nothing.")
         }
         function = first
         self.words = Array(words.dropFirst())
+    }
+
+    private static func words(_ text: String) throws(ToolError) -> [String] {
+        var words: [String] = []
+        var word: String?
+        var quote: Character?
+        for character in text {
+            if character == quote {
+                quote = nil
+            } else if quote == nil, character == "\"" || character == "'" {
+                quote = character
+                word = word ?? ""
+            } else if quote == nil, character == " " {
+                if let word { words.append(word) }
+                word = nil
+            } else {
+                word = (word ?? "") + String(character)
+            }
+        }
+        if let quote {
+            throw ToolError(
+                .usage, kind: "openQuote", "Expected another \(quote) in the call \(Terminal.escaped(text)).")
+        }
+        return words + (word.map { [$0] } ?? [])
     }
 
     func run(in sandbox: Sandbox) throws(ToolError) {

@@ -8,7 +8,8 @@ struct SnapshotSaveCommand: ParsableCommand {
         discussion: """
             The guest is an ELF file, or a snapshot to go on from: then only what has changed since is written. Calls \
             with --call become part of the snapshot. A --warm-up call does not: it shows which pages calls need, so \
-            that these are brought into memory first when the snapshot is loaded.
+            that these are brought into memory first when the snapshot is loaded. In both, quotes keep words \
+            together: --call 'greet "wide world"'.
 
             The store is made if the folder does not exist or is empty.
 
