@@ -97,9 +97,11 @@ final class VirtualCPU {
     /// For benchmarks: from here on registers stay in KVM.
     func stopSynchronizingRegisters() { state.pointee.kvm_valid_regs = 0 }
 
-    /// For benchmarks: the bare system call, and whether it ended in a port exit.
+    /// For benchmarks: the bare system call, and whether it ended in a port exit. A ring's completions can interrupt it.
     func resumeBare() -> Bool {
-        pal_kvm_run(descriptor.rawValue) == 0 && state.pointee.exit_reason == UInt32(KVM_EXIT_IO)
+        var result = pal_kvm_run(descriptor.rawValue)
+        while result == -EINTR { result = pal_kvm_run(descriptor.rawValue) }
+        return result == 0 && state.pointee.exit_reason == UInt32(KVM_EXIT_IO)
     }
 
     /// A stub's exit is told from a guest's by the privilege level, never by the port alone.

@@ -22,7 +22,7 @@ public final class BareMachine {
             let shell = try makeShell()
             self.shell = shell
             shell.vcpu.load(instruction: function, stack: GuestLayout.stackTop.rawValue)
-            return if case .guestPort = shell.vcpu.run() { true } else { false }
+            return shell.vcpu.resumeBare()
         } catch {
             throw .machine(error)
         }
