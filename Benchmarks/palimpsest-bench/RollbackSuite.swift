@@ -62,8 +62,7 @@ private struct RollbackCase {
         let call: () throws -> Void
 
         init(_ snapshot: Snapshot, _ strategy: RollbackStrategy, _ pageCount: Int, _ stride: Int) throws {
-            let sandbox = try Sandbox(
-                from: snapshot, configuration: .init(rollbackStrategy: strategy, copiesWriteSet: false))
+            let sandbox = try Sandbox(from: snapshot, configuration: .init(rollbackStrategy: strategy))
             let write = try sandbox.function("writePages", as: ((UInt64, UInt64) -> Void).self)
             self.sandbox = sandbox
             call = { try sandbox.call(write, UInt64(pageCount), UInt64(stride)) }

@@ -2,21 +2,21 @@
 
 #include <immintrin.h>
 
-enum { entry_count = 512, page_byte_count = 4096, line_byte_count = 64 };
+enum { page_byte_count = 4096, line_byte_count = 64 };
 
 // No branch in the loop, so that it becomes vector code.
-__attribute__((always_inline)) static inline bool has_unlisted_dirty(const uint64_t *entries) {
+__attribute__((always_inline)) static inline bool has_unlisted_dirty(const uint64_t *entries, size_t count) {
     uint64_t found = 0;
-    for (int index = 0; index < entry_count; index++) found |= entries[index] & ~(entries[index] >> 4);
+    for (size_t index = 0; index < count; index++) found |= entries[index] & ~(entries[index] >> 4);
     return found & 1 << 6;
 }
 
-__attribute__((target("avx2"))) static bool has_unlisted_dirty_avx2(const uint64_t *entries) {
-    return has_unlisted_dirty(entries);
+__attribute__((target("avx2"))) static bool has_unlisted_dirty_avx2(const uint64_t *entries, size_t count) {
+    return has_unlisted_dirty(entries, count);
 }
 
-bool pal_has_unlisted_dirty(const uint64_t *entries) {
-    return __builtin_cpu_supports("avx2") ? has_unlisted_dirty_avx2(entries) : has_unlisted_dirty(entries);
+bool pal_has_unlisted_dirty(const uint64_t *entries, size_t count) {
+    return __builtin_cpu_supports("avx2") ? has_unlisted_dirty_avx2(entries, count) : has_unlisted_dirty(entries, count);
 }
 
 // SSE2 is enough: the stores leave through the same write-combining buffers as wider ones do.

@@ -6,8 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/// Whether a leaf table has an entry with the dirty bit (6) and without our "listed" bit (10).
-bool pal_has_unlisted_dirty(const uint64_t *_Nonnull entries);
+/// Whether some of `count` page-table entries, a multiple of 8, has the dirty bit (6) but not our "listed" bit (10).
+bool pal_has_unlisted_dirty(const uint64_t *_Nonnull entries, size_t count);
 
 /// Copies whole pages past the caches, and brings the page at `next` nearer meanwhile: for batches larger than a cache,
 /// which would only push out what is in it. Both sides are page-aligned.

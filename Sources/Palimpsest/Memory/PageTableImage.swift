@@ -3,7 +3,7 @@
 /// The guest-physical map is the same for all sandboxes of the same sizes, so nothing has to be relocated.
 final class PageTableImage: @unchecked Sendable {
     let root: GuestPhysicalAddress
-    let trackedTables: [(start: GuestVirtualAddress, frame: GuestPhysicalAddress)]
+    let trackedTables: [(start: GuestVirtualAddress, frame: GuestPhysicalAddress, window: Range<Int>)]
     private let memory: UnsafeMutableRawBufferPointer
     let byteCount: Int
 
@@ -16,7 +16,7 @@ final class PageTableImage: @unchecked Sendable {
             let tables = try PageTables(in: pool)
             try build(tables)
             root = tables.root
-            trackedTables = tables.trackedTables.map { ($0.start, $0.frame) }
+            trackedTables = tables.trackedTables.map { ($0.start, $0.frame, $0.window) }
             byteCount = pool.usedByteCount
         } catch {
             SystemMemory.unmap(memory)

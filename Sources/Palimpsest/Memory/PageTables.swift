@@ -9,6 +9,15 @@ final class PageTables {
         let start: GuestVirtualAddress
         let frame: GuestPhysicalAddress
         let entries: UnsafeMutablePointer<UInt64>
+        /// The entries that can be writable, whole cache lines of them: what a rollback has to look at.
+        var window: Range<Int>
+
+        fileprivate mutating func cover(_ indices: Range<Int>) {
+            let lines = indices.lowerBound & ~7..<(indices.upperBound + 7) & ~7
+            window =
+                window.isEmpty
+                ? lines : min(window.lowerBound, lines.lowerBound)..<max(window.upperBound, lines.upperBound)
+        }
     }
 
     /// Where tables are, and where frames for copied pages come from.
@@ -33,11 +42,24 @@ final class PageTables {
     init(in pool: FramePool, copying image: PageTableImage) {
         self.pool = pool
         root = image.root
-        trackedTables = image.trackedTables.map { table(at: $0.start, frame: $0.frame) }
+        trackedTables = image.trackedTables.map { tracked in
+            TrackedTable(
+                start: tracked.start, frame: tracked.frame, entries: table(tracked.frame), window: tracked.window)
+        }
     }
 
-    private func table(at start: GuestVirtualAddress, frame: GuestPhysicalAddress) -> TrackedTable {
-        TrackedTable(start: start, frame: frame, entries: table(frame))
+    /// The table that was added to last, as a rule the next one, too.
+    private var lastTracked = 0
+
+    /// Has rollbacks look at entries of the tracked table that spans `address`.
+    private func cover(_ address: GuestVirtualAddress, count: Int) {
+        let start = GuestVirtualAddress(rawValue: address.rawValue & ~UInt64(PageTables.tableSpan - 1))
+        if !trackedTables.indices.contains(lastTracked) || trackedTables[lastTracked].start != start {
+            guard let found = trackedTables.lastIndex(where: { $0.start == start }) else { return }
+            lastTracked = found
+        }
+        let first = index(address, level: 0)
+        trackedTables[lastTracked].cover(first..<first + count)
     }
 
     private func table(_ frame: GuestPhysicalAddress) -> UnsafeMutablePointer<UInt64> {
@@ -80,7 +102,10 @@ final class PageTables {
             if level == 1, tracked, slot.pointee & PageTableEntry.trackedTable == 0 {
                 slot.pointee |= PageTableEntry.trackedTable
                 let mask = ~UInt64(PageTables.tableSpan - 1)
-                trackedTables.append(table(at: .init(rawValue: address.rawValue & mask), frame: frame))
+                trackedTables.append(
+                    TrackedTable(
+                        start: .init(rawValue: address.rawValue & mask), frame: frame, entries: table(frame),
+                        window: 0..<0))
             }
         }
         return table(frame) + index(address, level: 0)
@@ -110,7 +135,9 @@ final class PageTables {
     }
 
     func set(_ address: GuestVirtualAddress, _ entry: PageTableEntry) throws(ScratchExhausted) {
-        try makeLeaf(address, tracked: entry.isWritable && entry.isUser).pointee = entry.rawValue
+        let isTracked = entry.isWritable && entry.isUser
+        try makeLeaf(address, tracked: isTracked).pointee = entry.rawValue
+        if isTracked { cover(address, count: 1) }
     }
 
     /// Maps a run of pages to consecutive frames. Pages that are mapped already keep their entry.
@@ -125,6 +152,7 @@ final class PageTables {
             var slot = try makeLeaf(address, tracked: isTracked)
             let inTable = PageTables.tableSpan - Int(address.rawValue & UInt64(PageTables.tableSpan - 1))
             let end = min(address + inTable, pages.upperBound)
+            if isTracked { cover(address, count: (end - address) / pageByteCount) }
             while address < end {
                 if slot.pointee == 0 {
                     let frame = frames + (address - pages.lowerBound)

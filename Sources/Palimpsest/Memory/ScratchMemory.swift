@@ -9,9 +9,11 @@ final class ScratchMemory {
     /// Nobody has used it before: its pages have yet to be allocated.
     private var isFresh = true
 
-    /// Pages that `clear` keeps: 48 KiB, what every sandbox of a small guest needs. A page kept and zeroed costs
-    /// 0.05 us, one given back and had again 3 us; but a sandbox in a recycled machine holds them for good.
-    static let keptPageCount = 12
+    /// Pages worth keeping when memory is cleared for the same sandbox, 1 MiB, and for another one, 48 KiB: what every
+    /// sandbox of a small guest needs. A page kept and zeroed costs 0.05 us, one given back and had again 3 us; but
+    /// whoever gets it holds it for good.
+    static let keptPageCount = 256
+    static let keptPageCountForOthers = 12
 
     init(_ layout: ScratchLayout) throws(MachineError) {
         self.layout = layout
@@ -46,9 +48,9 @@ final class ScratchMemory {
     ///
     /// The kernel is asked which pages exist (lseek(2), SEEK_DATA), so that none can be forgotten, whoever wrote it.
     /// - Throws: `MachineError`; the memory is of no use then.
-    func clear() throws(MachineError) {
+    func clear(keeping pageCount: Int) throws(MachineError) {
         isFresh = false
-        let keptByteCount = ScratchMemory.keptPageCount * pageByteCount
+        let keptByteCount = pageCount * pageByteCount
         let result = pal_memfd_clear(
             segment.descriptor.rawValue, segment.memory.baseAddress.unsafelyUnwrapped, segment.byteCount, keptByteCount)
         guard result == 0 else { throw MachineError("clearing a memfd", Errno(rawValue: -result)) }

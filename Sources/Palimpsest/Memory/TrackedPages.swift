@@ -45,8 +45,9 @@ final class TrackedPages {
         _ tables: PageTables, _ scratch: ScratchMemory, _ image: MemoryImage
     ) -> [GuestVirtualAddress] {
         var new: [GuestVirtualAddress] = []
-        for table in tables.trackedTables where pal_has_unlisted_dirty(table.entries) {
-            for index in 0..<PageTables.entriesPerTable {
+        for table in tables.trackedTables
+        where pal_has_unlisted_dirty(table.entries + table.window.lowerBound, table.window.count) {
+            for index in table.window {
                 let entry = PageTableEntry(rawValue: table.entries[index])
                 guard entry.isDirty, entry.isWritable, !entry.isListed else { continue }
                 let address = table.start + index * pageByteCount

@@ -35,7 +35,7 @@ final class MachineShell: @unchecked Sendable {
     /// - Returns: the scratch memory in slot 1, zero-filled, with no translation of older contents left anywhere.
     /// - Throws: `MachineError`; the shell is of no use then.
     func prepare(_ image: MemoryImage) throws(MachineError) -> ScratchMemory {
-        try clean()
+        try clean(keeping: ScratchMemory.keptPageCount)
         try unplugLayers { segment in !image.layers.contains { $0.segment === segment } }
         for layer in image.layers where !layers.contains(where: { $0?.segment === layer.segment }) { try plug(layer) }
         isScratchClean = false
@@ -77,10 +77,11 @@ final class MachineShell: @unchecked Sendable {
 
     /// Wipes scratch. Its slot is emptied meanwhile and filled again: that makes KVM forget every translation that
     /// its page tables gave rise to.
-    func clean() throws(MachineError) {
+    /// - Parameter pageCount: how many of its pages stay allocated, zero-filled.
+    func clean(keeping pageCount: Int) throws(MachineError) {
         guard let scratch, !isScratchClean else { return }
         try machine.unplug(slot: GuestLayout.scratchSlot)
-        try scratch.clear()
+        try scratch.clear(keeping: pageCount)
         try plug(scratch: scratch)
         isScratchClean = true
     }

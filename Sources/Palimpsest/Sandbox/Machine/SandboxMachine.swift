@@ -31,7 +31,7 @@ final class SandboxMachine {
     deinit {
         guard !isBroken, shell.vcpu.settle() else { return }
         do throws(MachineError) {
-            try shell.clean()
+            try shell.clean(keeping: ScratchMemory.keptPageCountForOthers)
             // Layers that this image has left behind nobody will tell the cache about.
             try shell.unplugLayers { segment in !memory.image.layers.contains { $0.segment === segment } }
             ShellCache.shared.give(shell)
