@@ -25,6 +25,14 @@ final class PageFloor {
         }
     }
 
+    /// What no call with a rollback can beat: the call, and the copy behind it.
+    var callAndCopy: Operation {
+        Operation { [write, runs] in
+            try write()
+            for run in runs { memcpy(run.destination, run.source, run.byteCount) }
+        }
+    }
+
     var fill: Operation {
         Operation(prepare: write) { [runs] in
             for run in runs { memset(run.destination, 0, run.byteCount) }

@@ -73,14 +73,16 @@ private struct RollbackCase {
         let copyFloor = "floor/memcpy-4k/pages=\(pageCount)\(suffix)"
         let fillFloor = "floor/memset-4k/pages=\(pageCount)\(suffix)"
         let callName = "call/pages=\(pageCount)\(suffix)"
+        let bothFloor = "floor/call+memcpy/pages=\(pageCount)\(suffix)"
         let resident = try Subject(snapshot, .copy, pageCount, stride)
         var measurements = [Measurement("floor/kvm-run"), Measurement(callName, over: "floor/kvm-run")]
         var operations = [try BenchGuest.bareLoop(), Operation(body: resident.call)]
         if pageCount > 0 {
-            measurements += [Measurement(copyFloor), Measurement(fillFloor)]
+            measurements += [Measurement(copyFloor), Measurement(fillFloor), Measurement(bothFloor)]
             operations += [
                 try PageFloor(snapshot, pageCount: pageCount, stride: stride).copy,
                 try PageFloor(snapshot, pageCount: pageCount, stride: stride).fill,
+                try PageFloor(snapshot, pageCount: pageCount, stride: stride).callAndCopy,
             ]
         }
         var counts: [Count] = []
@@ -96,7 +98,7 @@ private struct RollbackCase {
                 try both.sandbox.restore(snapshot)
             }
             measurements.append(
-                Measurement("call+rollback/\(name)", over: pageCount > 16 ? "\(callName) + memcpy" : "floor/kvm-run"))
+                Measurement("call+rollback/\(name)", over: pageCount > 16 ? bothFloor : "floor/kvm-run"))
             operations.append(operation)
             if strategy == .automatic || strategy == .copy {
                 counts.append(try Count("call+rollback/\(name)", operation, both.sandbox, callCount: 500))
@@ -105,19 +107,15 @@ private struct RollbackCase {
         try Interleaving.measure(
             &measurements, operations, sampleCount: effort.sampleCount, warmUpCount: effort.warmUpCount,
             nanoseconds: effort.nanosecondsPerResult)
-        return Report(results: records(measurements, callName, copyFloor), counts: counts)
+        return Report(results: records(measurements), counts: counts)
     }
 
-    private func records(_ measurements: [Measurement], _ callName: String, _ copyFloor: String) -> [Record] {
+    private func records(_ measurements: [Measurement]) -> [Record] {
         let medians = Dictionary(measurements.map { ($0.name, $0.p50) }, uniquingKeysWith: { first, _ in first })
         return measurements.map { measurement in
-            let floor = measurement.floor
-            let isSum = floor?.hasSuffix("+ memcpy") ?? false
-            let median =
-                isSum ? medians[callName].map { $0 + (medians[copyFloor] ?? 0) } : floor.flatMap { medians[$0] }
             // Copies and fills are given for a page.
             let divisor = measurement.name.hasPrefix("floor/mem") ? pageCount : 1
-            return Record(measurement, floorP50: median, divisor: divisor)
+            return Record(measurement, floorP50: measurement.floor.flatMap { medians[$0] }, divisor: divisor)
         }
     }
 }
