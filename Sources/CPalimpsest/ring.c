@@ -1,7 +1,8 @@
 #include "include/palimpsest_ring.h"
 
+#include "ring_private.h"
+
 #include <errno.h>
-#include <liburing.h>
 #include <stdlib.h>
 
 int pal_ring_probe(struct pal_ring_operations *operations) {
@@ -18,11 +19,6 @@ int pal_ring_probe(struct pal_ring_operations *operations) {
     io_uring_queue_exit(&ring);
     return probe ? 0 : -ENOTSUP;
 }
-
-struct pal_ring {
-    struct io_uring ring;
-    bool has_files, has_buffers;
-};
 
 int pal_ring_create(struct pal_ring **result, unsigned entries) {
     struct pal_ring *new = calloc(1, sizeof *new);

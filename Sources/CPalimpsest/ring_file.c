@@ -1,35 +1,14 @@
 #define _GNU_SOURCE
 #include "include/palimpsest_ring_file.h"
 
+#include "ring_private.h"
+
 #include <errno.h>
 #include <fcntl.h>
-#include <liburing.h>
-#include <stdlib.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
-struct pal_file_ring {
-    struct io_uring ring;
-};
-
-int pal_file_ring_create(struct pal_file_ring **result, unsigned entries) {
-    struct pal_file_ring *new = calloc(1, sizeof *new);
-    if (!new) return -ENOMEM;
-    int failure = io_uring_queue_init(entries, &new->ring, 0);
-    if (failure < 0) {
-        free(new);
-        return failure;
-    }
-    *result = new;
-    return 0;
-}
-
-void pal_file_ring_destroy(struct pal_file_ring *ring) {
-    io_uring_queue_exit(&ring->ring);
-    free(ring);
-}
-
-int pal_file_ring_submit(struct pal_file_ring *ring, enum pal_file_operation operation, int descriptor, void *memory,
+int pal_file_ring_submit(struct pal_ring *ring, enum pal_file_operation operation, int descriptor, void *memory,
                          unsigned count, uint64_t offset, uint64_t tag) {
     struct io_uring_sqe *request = io_uring_get_sqe(&ring->ring);
     if (!request) return -EBUSY;
@@ -55,7 +34,7 @@ int pal_file_ring_submit(struct pal_file_ring *ring, enum pal_file_operation ope
     return submitted < 0 ? submitted : 0;
 }
 
-int pal_file_ring_wait(struct pal_file_ring *ring, uint64_t *tag, int *result) {
+int pal_file_ring_wait(struct pal_ring *ring, uint64_t *tag, int *result) {
     struct io_uring_cqe *completion;
     int failure;
     do {

@@ -2,11 +2,11 @@
 #ifndef PALIMPSEST_RING_FILE_H
 #define PALIMPSEST_RING_FILE_H
 
+#include "palimpsest_ring.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-struct pal_file_ring;
 
 enum pal_file_operation {
     PAL_FILE_READ,
@@ -16,18 +16,13 @@ enum pal_file_operation {
     PAL_FILE_WILL_NEED,   // reads into the page cache (posix_fadvise(2), POSIX_FADV_WILLNEED)
 };
 
-/// Minus errno if this process may not have a ring.
-int pal_file_ring_create(struct pal_file_ring *_Nullable *_Nonnull ring, unsigned entries);
-/// Nothing may be under way.
-void pal_file_ring_destroy(struct pal_file_ring *_Nonnull ring);
-
 /// Hands a request to the kernel, which carries it out while the caller goes on. At most `entries` may be under way.
 /// `memory` stays valid until the completion has come. Minus errno on failure.
-int pal_file_ring_submit(struct pal_file_ring *_Nonnull ring, enum pal_file_operation operation, int descriptor,
+int pal_file_ring_submit(struct pal_ring *_Nonnull ring, enum pal_file_operation operation, int descriptor,
                          void *_Nullable memory, unsigned count, uint64_t offset, uint64_t tag);
 
 /// Waits for any completion: its tag, and what the system call of that name would have returned, or minus errno.
-int pal_file_ring_wait(struct pal_file_ring *_Nonnull ring, uint64_t *_Nonnull tag, int *_Nonnull result);
+int pal_file_ring_wait(struct pal_ring *_Nonnull ring, uint64_t *_Nonnull tag, int *_Nonnull result);
 
 /// The same request as a plain system call, for processes without a ring.
 int pal_file_perform(enum pal_file_operation operation, int descriptor, void *_Nullable memory, unsigned count,

@@ -30,9 +30,11 @@ final class MemoryImage: Sendable {
         self.hotPages = hotPages
     }
 
-    /// The same regions with other contents.
+    /// The same regions with other contents. What calls were seen to write and touch they will go on to.
     func with(layers: [MemoryLayer], pages: PageMap) -> MemoryImage {
-        MemoryImage(layout: layout, regions: regions, layers: layers, pages: pages, trusted: trusted)
+        MemoryImage(
+            layout: layout, regions: regions, layers: layers, pages: pages, trusted: trusted,
+            writeSet: WriteSet(writeSet.sorted), hotPages: HotPages(hotPages.all))
     }
 
     /// With one region more, all of it `layer`.

@@ -38,12 +38,12 @@ final class FileRing {
     /// - Parameter usesRing: false for plain system calls, as in a process that may not have a ring.
     init(usesRing: Bool = true) {
         var ring: OpaquePointer?
-        self.ring = usesRing && pal_file_ring_create(&ring, UInt32(FileRing.depth)) == 0 ? ring : nil
+        self.ring = usesRing && pal_ring_create(&ring, UInt32(FileRing.depth)) == 0 ? ring : nil
     }
 
     deinit {
         drain()
-        if let ring { pal_file_ring_destroy(ring) }
+        if let ring { pal_ring_destroy(ring) }
     }
 
     var isFull: Bool { !requests.contains { $0 == nil } }
