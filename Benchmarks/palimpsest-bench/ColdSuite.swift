@@ -39,7 +39,8 @@ extension Suite {
             let name = "cold/pages=\(pageCount)/strategy=\(strategy)\(suffix)"
             measurements.append(Measurement(name, over: strategy == .copy ? nil : floor))
             let sandbox = try Sandbox(
-                guest: BenchGuest.source(), configuration: .init(scratchByteCount: 256 << 20, rollbackStrategy: strategy))
+                guest: BenchGuest.source(),
+                configuration: .init(scratchByteCount: 256 << 20, rollbackStrategy: strategy))
             let path = try makeFile(strategy.rawValue)
             paths.append(path)
             try sandbox.mapFile(path, at: address)
