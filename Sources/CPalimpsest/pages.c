@@ -1,6 +1,7 @@
 #include "include/palimpsest_pages.h"
 
 #include <immintrin.h>
+#include <string.h>
 
 enum { page_byte_count = 4096, line_byte_count = 64 };
 
@@ -17,6 +18,21 @@ __attribute__((target("avx2"))) static bool has_unlisted_dirty_avx2(const uint64
 
 bool pal_has_unlisted_dirty(const uint64_t *entries, size_t count) {
     return __builtin_cpu_supports("avx2") ? has_unlisted_dirty_avx2(entries, count) : has_unlisted_dirty(entries, count);
+}
+
+bool pal_copy_unless_dirty(const struct pal_entry_window *windows, size_t window_count, const struct pal_copy_run *runs,
+                           size_t run_count) {
+    for (size_t index = 0; index < window_count; index++) {
+        if (pal_has_unlisted_dirty(windows[index].entries, windows[index].count)) return false;
+    }
+    for (size_t index = 0; index < run_count; index++) {
+        if (runs[index].source) {
+            memcpy(runs[index].destination, runs[index].source, runs[index].count);
+        } else {
+            memset(runs[index].destination, 0, runs[index].count);
+        }
+    }
+    return true;
 }
 
 // SSE2 is enough: the stores leave through the same write-combining buffers as wider ones do.

@@ -5,14 +5,17 @@
 
 #include <stdint.h>
 
-static inline void pal_chacha20_quarter_round(uint32_t *x, int a, int b, int c, int d) {
-#define PAL_STEP(p, q, r, shift) x[p] += x[q], x[r] ^= x[p], x[r] = x[r] << shift | x[r] >> (32 - shift)
-    PAL_STEP(a, b, d, 16);
-    PAL_STEP(c, d, b, 12);
-    PAL_STEP(a, b, d, 8);
-    PAL_STEP(c, d, b, 7);
-#undef PAL_STEP
-}
+#define PAL_CHACHA20_STEP(x, p, q, r, shift) \
+    (x[p] += x[q], x[r] ^= x[p], x[r] = x[r] << shift | x[r] >> (32 - shift))
+#define PAL_CHACHA20_QUARTER_ROUND(x, a, b, c, d)                              \
+    (PAL_CHACHA20_STEP(x, a, b, d, 16), PAL_CHACHA20_STEP(x, c, d, b, 12), \
+     PAL_CHACHA20_STEP(x, a, b, d, 8), PAL_CHACHA20_STEP(x, c, d, b, 7))
+/// Two rounds on 16 words, or on vectors of as many blocks' words.
+#define PAL_CHACHA20_DOUBLE_ROUND(x)                                                               \
+    (PAL_CHACHA20_QUARTER_ROUND(x, 0, 4, 8, 12), PAL_CHACHA20_QUARTER_ROUND(x, 1, 5, 9, 13),   \
+     PAL_CHACHA20_QUARTER_ROUND(x, 2, 6, 10, 14), PAL_CHACHA20_QUARTER_ROUND(x, 3, 7, 11, 15), \
+     PAL_CHACHA20_QUARTER_ROUND(x, 0, 5, 10, 15), PAL_CHACHA20_QUARTER_ROUND(x, 1, 6, 11, 12), \
+     PAL_CHACHA20_QUARTER_ROUND(x, 2, 7, 8, 13), PAL_CHACHA20_QUARTER_ROUND(x, 3, 4, 9, 14))
 
 /// Constants, 8 words of key, 64 bits of block counter (0), 2 words of nonce.
 static inline void pal_chacha20_key(uint32_t state[16], const uint32_t key[8], const uint32_t nonce[2]) {
@@ -27,15 +30,7 @@ static inline void pal_chacha20_key(uint32_t state[16], const uint32_t key[8], c
 /// The next 64 bytes of the key stream; moves the block counter on.
 static inline void pal_chacha20_block(uint32_t state[16], uint32_t block[16]) {
     for (int index = 0; index < 16; index++) block[index] = state[index];
-    for (int round = 0; round < 10; round++) {
-        for (int column = 0; column < 4; column++) {
-            pal_chacha20_quarter_round(block, column, column + 4, column + 8, column + 12);
-        }
-        pal_chacha20_quarter_round(block, 0, 5, 10, 15);
-        pal_chacha20_quarter_round(block, 1, 6, 11, 12);
-        pal_chacha20_quarter_round(block, 2, 7, 8, 13);
-        pal_chacha20_quarter_round(block, 3, 4, 9, 14);
-    }
+    for (int round = 0; round < 10; round++) PAL_CHACHA20_DOUBLE_ROUND(block);
     for (int index = 0; index < 16; index++) block[index] += state[index];
     if (++state[12] == 0) state[13]++;
 }

@@ -9,6 +9,23 @@
 /// Whether some of `count` page-table entries, a multiple of 8, has the dirty bit (6) but not our "listed" bit (10).
 bool pal_has_unlisted_dirty(const uint64_t *_Nonnull entries, size_t count);
 
+/// Page-table entries that calls may have made dirty: `count` of them, a multiple of 8.
+struct pal_entry_window {
+    const uint64_t *_Nonnull entries;
+    size_t count;
+};
+
+/// Bytes to copy; to fill with zeros if there is no source.
+struct pal_copy_run {
+    void *_Nonnull destination;
+    const void *_Nullable source;
+    size_t count;
+};
+
+/// Does all the copies, unless an entry is dirty and not listed: then nothing, and returns false.
+bool pal_copy_unless_dirty(const struct pal_entry_window *_Nullable windows, size_t window_count,
+                           const struct pal_copy_run *_Nullable runs, size_t run_count);
+
 /// Copies whole pages past the caches, and brings the page at `next` nearer meanwhile: for batches larger than a cache,
 /// which would only push out what is in it. Both sides are page-aligned.
 void pal_copy_streaming(void *_Nonnull destination, const void *_Nonnull source, size_t count,

@@ -4,10 +4,15 @@
 
 #include "palimpsest_abi.h"
 
+/// Blocks of key stream that are made at a time: eight cost what two would, one after the other.
+#define PAL_ENTROPY_BLOCKS 8
+
 /// A ChaCha20 key stream with a random key of its own, and the generation it has reached.
 struct pal_entropy {
     uint32_t state[16];
     uint64_t generation;
+    uint32_t blocks[PAL_ENTROPY_BLOCKS][16];
+    uint32_t used;
 };
 
 /// Keys the stream and picks the first generation from getrandom(2); minus errno on failure. A random start makes

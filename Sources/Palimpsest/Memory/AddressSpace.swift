@@ -67,7 +67,8 @@ final class AddressSpace {
         trackMailbox(byteCount: Int(PAL_MAILBOX_DATA_OFFSET))
     }
 
-    private var trackedMailboxByteCount = 0
+    /// Bytes at the start of the mailbox that rollbacks restore whether or not the guest has written them.
+    private(set) var trackedMailboxByteCount = 0
 
     /// Has rollbacks restore the first `byteCount` bytes of the mailbox, whoever wrote them.
     func trackMailbox(byteCount: Int) {
@@ -83,7 +84,7 @@ final class AddressSpace {
     func collect() -> [GuestVirtualAddress] { tracked.collect(tables, scratch, image) }
 
     /// The list was made under another image: which of its pages calls write under this one has yet to be seen.
-    private var isListInherited = false
+    private(set) var isListInherited = false
 
     /// A list no longer than this is learned whole.
     private static let wholeListPageCount = 64

@@ -25,6 +25,8 @@ final class PageTables {
     let root: GuestPhysicalAddress
     /// In no order; each table once.
     private(set) var trackedTables: [TrackedTable] = []
+    /// Changes whenever a tracked table or its window does.
+    private(set) var windowVersion: UInt64 = 0
 
     /// Entries of a table; also pages that one leaf table spans.
     static let entriesPerTable = 512
@@ -53,6 +55,7 @@ final class PageTables {
 
     /// Has rollbacks look at entries of the tracked table that spans `address`.
     private func cover(_ address: GuestVirtualAddress, count: Int) {
+        windowVersion &+= 1
         let start = GuestVirtualAddress(rawValue: address.rawValue & ~UInt64(PageTables.tableSpan - 1))
         if !trackedTables.indices.contains(lastTracked) || trackedTables[lastTracked].start != start {
             guard let found = trackedTables.lastIndex(where: { $0.start == start }) else { return }

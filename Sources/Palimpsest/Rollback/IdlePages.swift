@@ -4,7 +4,7 @@
 /// Dirty bits are never cleared, so a page written once is copied by every rollback after. Now and then, often at first,
 /// a rollback looks which pages were clean anyway. What carrying them has cost is added up; once it exceeds what it costs
 /// to start from the snapshot's page tables again, that is done (the ski-rental rule).
-struct IdlePages {
+final class IdlePages {
     /// Looks in a row that must find a page clean before it counts as idle.
     static let rounds = 2
     /// Looks come after 1, 2, 4, ... rollbacks, and from here on after as many each.
@@ -19,12 +19,20 @@ struct IdlePages {
     private var lastLook = 0
     private var wastedPageCopies = 0
 
+    /// Whether the next rollback is one that looks.
+    var isLookDue: Bool {
+        let next = count + 1
+        return next & (IdlePages.interval - 1) == 0 || next < IdlePages.interval && next & (next - 1) == 0
+    }
+
+    /// To be called for every rollback that does not ask `shouldBeShed`.
+    func noteRollback() { count += 1 }
+
     /// To be asked once before every rollback.
-    mutating func shouldBeShed(_ memory: AddressSpace) -> Bool {
+    func shouldBeShed(_ memory: AddressSpace) -> Bool {
+        let isLookDue = isLookDue
         count += 1
-        guard count.isMultiple(of: IdlePages.interval) || count < IdlePages.interval && count & (count - 1) == 0 else {
-            return false
-        }
+        guard isLookDue else { return false }
         let idlePages = memory.tracked.inspect(memory.image, rounds: IdlePages.rounds)
         let idle = idlePages + memory.idleTableCount
         wastedPageCopies = idle == 0 ? 0 : wastedPageCopies + idle * (count - lastLook)

@@ -36,6 +36,8 @@ final class RingRestorer {
     private var lastVersion: UInt64?
 
     /// Whether this process can have a ring; makes one at the first question.
+    var isOpen: Bool { if case .open = state { true } else { false } }
+
     var isAvailable: Bool { (try? ring(for: 1)) != nil }
 
     private func ring(for requestCount: Int) throws(RollbackError) -> Ring {

@@ -3,19 +3,28 @@ import CPalimpsest
 /// Brings an address space back to its image, by the strategy it was given or, if that is `automatic`, by the one that
 /// is cheapest where it is.
 ///
-/// The hot path is `copy`: one pass over runs that were worked out before. It allocates nothing, takes no lock and
-/// makes no system call.
+/// The hot path is `repeatLast`: one pass over what was worked out before. It allocates nothing, takes no lock and makes
+/// no system call.
 final class Rollback {
-    var strategy: RollbackStrategy
+    var strategy: RollbackStrategy { didSet { plan.discard() } }
     private let ring = RingRestorer()
     private var residency = ResidencyCheck()
     private var idlePages = IdlePages()
+    private let plan = RollbackPlan()
     private let keepsPagesReady: Bool
 
     /// - Parameter keepsPagesReady: whether `replace`, when it is asked for, copies ahead what earlier calls wrote.
     init(strategy: RollbackStrategy, keepsPagesReady: Bool) {
         self.strategy = strategy
         self.keepsPagesReady = keepsPagesReady
+    }
+
+    /// Does what the last rollback did, if that was to copy and calls have written no page that it did not bring back.
+    /// - Returns: false, and nothing done, otherwise: collect what was written, and `restore`.
+    func repeatLast(_ memory: AddressSpace) -> Bool {
+        guard !idlePages.isLookDue, plan.follow(memory) else { return false }
+        idlePages.noteRollback()
+        return true
     }
 
     /// Restores every written page; all of them are on the list.
@@ -28,8 +37,15 @@ final class Rollback {
         case .copy, .automatic:
             try CopyRestorer.restore(memory.tracked)
             ring.noteUnused()
+            if isPlannable(memory) { plan.update(memory) }
         }
         return chosen
+    }
+
+    /// Whether the next rollback can be the same copies again, with nothing else to think of.
+    private func isPlannable(_ memory: AddressSpace) -> Bool {
+        !memory.tracked.hasFileRuns && memory.tracked.pageCount < CopyRestorer.streamingPageCount && !ring.isOpen
+            && !memory.isListInherited
     }
 
     /// By the ring; by copies if the ring fails and nobody insisted on it: they write every page again.
@@ -46,6 +62,7 @@ final class Rollback {
 
     /// To be called before the memory gets another image or other scratch: nothing of the old is held on to.
     func startOver() {
+        plan.discard()
         ring.release()
         idlePages = IdlePages()
     }

@@ -7,4 +7,6 @@ public struct RollbackReport: Sendable, Hashable {
     public var pages: Int
     /// How many of them were written for the first time since the last rollback.
     public var newPages: Int
+    /// Whether the host sets the registers of the next call: always, but for some of a sandbox's with resident calls.
+    public var isFull: Bool
 }
