@@ -5,7 +5,7 @@ struct Suite: Sendable {
     let run: @Sendable (Effort) throws -> Report
 
     static let all = [
-        Suite.floor, Suite.call, Suite.rollback, Suite.cold, Suite.create, Suite.memory, Suite.snapshot,
+        Suite.floor, Suite.call, Suite.rollback, Suite.cold, Suite.create, Suite.memory, Suite.snapshot, Suite.resident,
         Suite.store,
     ]
 }

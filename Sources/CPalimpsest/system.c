@@ -92,18 +92,11 @@ int pal_random_bytes(void *bytes, size_t count) {
     return 0;
 }
 
-static void *run_body(void *body) {
-    ((void (*)(void))body)();
-    return NULL;
-}
-
-int pal_start_thread(void (*body)(void)) {
+int pal_start_thread(void *(*body)(void *), void *context, pthread_t *thread) {
     sigset_t all, previous;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &previous);
-    pthread_t thread;
-    int failure = pthread_create(&thread, NULL, run_body, (void *)body);
-    if (failure == 0) pthread_detach(thread);
+    int failure = pthread_create(thread, NULL, body, context);
     pthread_sigmask(SIG_SETMASK, &previous, NULL);
     return failure;
 }
@@ -115,4 +108,5 @@ void pal_initialize_constants(struct pal_constants *constants) {
     __builtin_memcpy(constants->xsave_init, &default_control_word, sizeof default_control_word);
     __builtin_memcpy(constants->xsave_init + 24, &default_mxcsr, sizeof default_mxcsr);
     constants->abi_version = PAL_ABI_VERSION;
+    constants->initial_flags = PAL_INITIAL_FLAGS;
 }

@@ -4,19 +4,10 @@
 
     .section .rodata.palimpsest, "a", @progbits
 
-// Entry code (ring 3). The host has set RIP to its first byte, RSP to the top of the stack (16-byte aligned),
-// RFLAGS and the segments to their defaults and every other register to zero.
-    .balign 64
-    .globl pal_entry_code, pal_entry_code_end
-pal_entry_code:
-    // FPU, SSE, AVX and AVX-512 state to its initial configuration (Intel SDM vol. 1, 13.8: XSTATE_BV = 0).
-    movl    $-1, %eax
-    movl    %eax, %edx
-    movl    $PAL_CONSTANTS_ADDRESS, %esi
-    xrstor  (%rsi)
-
+// Makes the call that lies in the mailbox. RBX is the mailbox, RSP the top of the stack (16-byte aligned), the FPU in
+// its initial configuration, every general register that carries no argument zero.
+.macro make_call
     // Arguments on the stack, last one first, padded so that RSP is 16-byte aligned at the call.
-    movl    $PAL_MAILBOX_ADDRESS, %ebx
     movq    PAL_OFFSET_STACK_COUNT(%rbx), %rcx
     testq   %rcx, %rcx
     jz      3f
@@ -43,13 +34,118 @@ pal_entry_code:
     movq    PAL_OFFSET_INTEGERS+40(%rbx), %r9
     xorl    %eax, %eax
     call    *PAL_OFFSET_FUNCTION(%rbx)
-
     movl    $PAL_MAILBOX_ADDRESS, %ebx
+.endm
+
+// FPU, SSE, AVX and AVX-512 state to its initial configuration (Intel SDM vol. 1, 13.8: XSTATE_BV = 0). RSI is the
+// constants page; changes RAX and RDX.
+.macro reset_extended_state
+    movl    $-1, %eax
+    movl    %eax, %edx
+    xrstor  (%rsi)
+.endm
+
+    .balign 64
+    .globl pal_entry_code, pal_entry_code_end, pal_resident_entry
+pal_entry_code:
+// A call (ring 3). The host has set RIP here, RSP to the top of the stack, RFLAGS and the segments to their defaults
+// and every other register to zero.
+    movl    $PAL_CONSTANTS_ADDRESS, %esi
+    reset_extended_state
+    movl    $PAL_MAILBOX_ADDRESS, %ebx
+    make_call
     movq    %rax, PAL_OFFSET_RESULT+0(%rbx)
     movq    %rdx, PAL_OFFSET_RESULT+8(%rbx)
     movsd   %xmm0, PAL_OFFSET_RESULT+16(%rbx)
     outb    %al, $PAL_PORT_RETURN
     ud2
+
+// Resident calls. Entered as a call is, once, with the doorbell at zero; from then on whoever rings is served, without
+// an exit. RDI is the number of the call that was answered last.
+//
+// Between the reply and the next ring nothing is written: the host rolls memory back meanwhile.
+    .balign 64
+pal_resident_entry:
+    xorl    %edi, %edi
+
+// Every register as the host leaves it at the entry of a call. What is as it should be is not written: loading a segment
+// register costs 50 ns, a base 12, all of the extended state 110, and looking at them next to nothing.
+4:  movl    $PAL_CONSTANTS_ADDRESS, %esi
+    // XGETBV with ECX = 1 says which parts are in use (Intel SDM vol. 1, 13.6). If it is only XMM registers, as after
+    // most code, zeroing those will do, with MXCSR, which it does not cover.
+    testb   $PAL_ENTRY_HAS_XINUSE, PAL_OFFSET_FEATURES(%rsi)
+    jz      5f
+    movl    $1, %ecx
+    xgetbv
+    testl   $~2, %eax
+    jnz     5f
+    .irp n, 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15
+    pxor    %xmm\n, %xmm\n
+    .endr
+    ldmxcsr 24(%rsi)
+    jmp     6f
+5:  reset_extended_state
+
+6:  xorl    %eax, %eax
+    movl    %ds, %ecx
+    movl    %es, %edx
+    orl     %edx, %ecx
+    movl    %fs, %edx
+    orl     %edx, %ecx
+    movl    %gs, %edx
+    orl     %edx, %ecx
+    jz      7f
+    movl    %eax, %ds
+    movl    %eax, %es
+    movl    %eax, %fs
+    movl    %eax, %gs
+7:  testb   $PAL_ENTRY_HAS_BASES, PAL_OFFSET_FEATURES(%rsi)
+    jz      8f
+    rdfsbase %rcx
+    rdgsbase %rdx
+    orq     %rdx, %rcx
+    jz      8f
+    wrfsbase %rax
+    wrgsbase %rax
+8:  leaq    PAL_OFFSET_INITIAL_FLAGS(%rsi), %rsp
+    popfq
+    movl    $PAL_STACK_TOP, %esp
+    movl    $PAL_MAILBOX_ADDRESS, %ebx
+    xorl    %ebp, %ebp
+    xorl    %r10d, %r10d
+    xorl    %r11d, %r11d
+    xorl    %r12d, %r12d
+    xorl    %r13d, %r13d
+    xorl    %r14d, %r14d
+    xorl    %r15d, %r15d
+    jmp     10f
+
+9:  pause
+10: cmpq    PAL_OFFSET_DOORBELL(%rsi), %rdi
+    je      9b
+
+    make_call
+    movl    $PAL_CONSTANTS_ADDRESS, %esi
+    movq    %rax, PAL_OFFSET_REPLY+0(%rbx)
+    movq    %rdx, PAL_OFFSET_REPLY+8(%rbx)
+    movsd   %xmm0, PAL_OFFSET_REPLY+16(%rbx)
+    movq    PAL_OFFSET_STATUS(%rbx), %rcx
+    movq    %rcx, PAL_OFFSET_REPLY_STATUS(%rbx)
+    testl   %ecx, %ecx
+    jz      11f
+    movq    PAL_OFFSET_ERROR+0(%rbx), %rax
+    movq    PAL_OFFSET_ERROR+8(%rbx), %rdx
+    movq    %rax, PAL_OFFSET_REPLY_ERROR+0(%rbx)
+    movq    %rdx, PAL_OFFSET_REPLY_ERROR+8(%rbx)
+    // The reply first, then the look at who awaits it: `xchg` keeps the order (Intel SDM vol. 3, 9.2.5). The caller
+    // writes and looks the other way round, so one of the two sees the other.
+11: movq    PAL_OFFSET_DOORBELL(%rsi), %rdi
+    movq    %rdi, %rcx
+    xchgq   %rcx, PAL_OFFSET_REPLY_SEQUENCE(%rbx)
+    cmpq    PAL_OFFSET_AWAITED(%rsi), %rdi
+    jne     4b
+    outb    %al, $PAL_PORT_RETURN
+    jmp     4b
 pal_entry_code_end:
 
 // Exception stubs (ring 0): tell the host the vector; if it resumes, drop the error code and go back.

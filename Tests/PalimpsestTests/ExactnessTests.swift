@@ -20,16 +20,31 @@ struct ExactnessTests {
         #expect(fuzzer.endings.count > 4, "\(fuzzer.endings)")
     }
 
+    @Test(
+        "after random programs in resident calls, every restore leaves exactly the snapshot, registers included",
+        arguments: RollbackStrategy.allCases,
+        [RegisterReset.byGuest(Residency()), .byGuest(Residency(parkAfter: .milliseconds(1), callsPerFullRestore: 3))])
+    func resident(strategy: RollbackStrategy, registerReset: RegisterReset) throws {
+        let file = try TemporaryFile(byteCount: 40_000)
+        var fuzzer = try Fuzzer(
+            seed: 0x7e51_de47 + UInt64(strategy.rawValue.utf8.count), strategy: strategy, pool: WitnessPool(),
+            filePath: file.path, registerReset: registerReset)
+        try fuzzer.run(iterations: 300)
+        #expect(fuzzer.endings.count > 4, "\(fuzzer.endings)")
+    }
+
     @Test("sandboxes on several threads restore to each other's snapshots, exactly")
     func threads() async throws {
         let file = try TemporaryFile(byteCount: 40_000)
         let pool = WitnessPool()
         try await withThrowingTaskGroup(of: Void.self) { group in
             for (index, strategy) in RollbackStrategy.allCases.enumerated() {
+                let registerReset = index == 0 ? RegisterReset.byGuest(Residency()) : .byHost
                 group.addTask {
                     try await onThread {
                         var fuzzer = try Fuzzer(
-                            seed: UInt64(index), strategy: strategy, pool: pool, filePath: file.path)
+                            seed: UInt64(index), strategy: strategy, pool: pool, filePath: file.path,
+                            registerReset: registerReset)
                         try fuzzer.run(iterations: 200)
                     }
                 }

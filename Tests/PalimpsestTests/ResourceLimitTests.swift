@@ -112,7 +112,7 @@ struct ResourceLimitTests {
             // It stops the machine that is there now: the memory of the one before is gone.
             let handle = sandbox.interruptHandle
             try #require(sandbox.control.reserve())
-            sandbox.control.start(deadline: .max)
+            sandbox.control.start(deadline: .max, on: nil)
             #expect(handle.interrupt() && sandbox.machine.vcpu.state.pointee.immediate_exit == 1)
             sandbox.control.end()
             #expect(sandbox.machine.vcpu.state.pointee.immediate_exit == 0)

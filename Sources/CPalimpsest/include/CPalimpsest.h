@@ -10,6 +10,7 @@
 #include "palimpsest_mailbox.h"
 #include "palimpsest_pages.h"
 #include "palimpsest_random.h"
+#include "palimpsest_resident.h"
 #include "palimpsest_ring.h"
 #include "palimpsest_ring_file.h"
 #include "palimpsest_system.h"

@@ -58,6 +58,14 @@
 #define PAL_NOTE_OWNER "Palimpsest"
 #define PAL_NOTE_ABI_VERSION 1
 
+// RFLAGS as every call begins with them: bit 1 is always one; interrupts off, IOPL 0, so that the I/O permission bitmap
+// decides about ports.
+#define PAL_INITIAL_FLAGS 2
+
+// pal_constants.features: instructions the entry code may use.
+#define PAL_ENTRY_HAS_BASES 1   // rdfsbase, wrfsbase and their like
+#define PAL_ENTRY_HAS_XINUSE 2  // xgetbv with ECX = 1
+
 // Value types, one character each. A signature is the result's type followed by the arguments': "lll" takes
 // two Int64 and returns one.
 #define PAL_TYPE_VOID 'v'    // as a result only
@@ -104,7 +112,17 @@
 #define PAL_OFFSET_STACK_COUNT 128
 #define PAL_OFFSET_STACK 136
 #define PAL_OFFSET_RESULT 328
+#define PAL_OFFSET_STATUS 352
+#define PAL_OFFSET_ERROR 360
+#define PAL_OFFSET_REPLY 704
+#define PAL_OFFSET_REPLY_STATUS 728
+#define PAL_OFFSET_REPLY_ERROR 736
+#define PAL_OFFSET_REPLY_SEQUENCE 752
 #define PAL_MAILBOX_DATA_OFFSET 1024
+#define PAL_OFFSET_INITIAL_FLAGS 768
+#define PAL_OFFSET_FEATURES 776
+#define PAL_OFFSET_DOORBELL 704
+#define PAL_OFFSET_AWAITED 712
 
 #ifndef __ASSEMBLER__
 
@@ -159,6 +177,17 @@ struct pal_message {
     uint32_t reserved;
 };
 
+// How a resident call comes back, all of it in one cache line. Written by the entry code, `sequence` last.
+struct pal_reply {
+    uint64_t result[2];
+    uint64_t float_result;
+    uint32_t status;
+    uint32_t error_code;
+    struct pal_span error;
+    uint64_t sequence;      // the doorbell's, as the call began
+    uint64_t reserved;
+};
+
 // The mailbox. String and byte arguments of a call lie in the data area; the result of a host call follows
 // them and is good until the next host call.
 struct pal_mailbox {
@@ -166,6 +195,8 @@ struct pal_mailbox {
     struct pal_host_call host_call;
     struct pal_ready ready;
     struct pal_message message;
+    uint64_t padding[5];
+    struct pal_reply reply;     // resident calls only
 };
 
 // The constants page.
@@ -178,6 +209,14 @@ struct pal_constants {
     uint64_t heap_size;       // bytes
     uint64_t stack_size;      // bytes
     uint64_t mailbox_size;    // bytes, the header included
+    uint64_t padding[2];
+    // Resident calls: written by the host in the middle of the guest's life. A cache line of their own.
+    uint64_t doorbell;        // the number of the call to be made; another one rings
+    uint64_t awaited;         // the number of the call whose caller sleeps: its reply is to be an exit
+    uint64_t more_padding[6];
+    // For the entry code. A cache line that nobody writes.
+    uint64_t initial_flags;   // RFLAGS every call begins with
+    uint64_t features;        // PAL_ENTRY_HAS_...
 };
 
 #ifndef __cplusplus
@@ -188,7 +227,18 @@ _Static_assert(__builtin_offsetof(struct pal_call, floats) == PAL_OFFSET_FLOATS,
 _Static_assert(__builtin_offsetof(struct pal_call, stack_count) == PAL_OFFSET_STACK_COUNT, "entry code");
 _Static_assert(__builtin_offsetof(struct pal_call, stack) == PAL_OFFSET_STACK, "entry code");
 _Static_assert(__builtin_offsetof(struct pal_call, result) == PAL_OFFSET_RESULT, "entry code");
+_Static_assert(__builtin_offsetof(struct pal_call, status) == PAL_OFFSET_STATUS, "entry code");
+_Static_assert(__builtin_offsetof(struct pal_call, error) == PAL_OFFSET_ERROR, "entry code");
+_Static_assert(__builtin_offsetof(struct pal_mailbox, reply) == PAL_OFFSET_REPLY, "entry code");
+_Static_assert(PAL_OFFSET_REPLY % 64 == 0 && sizeof(struct pal_reply) == 64, "one cache line");
+_Static_assert(__builtin_offsetof(struct pal_mailbox, reply.status) == PAL_OFFSET_REPLY_STATUS, "entry code");
+_Static_assert(__builtin_offsetof(struct pal_mailbox, reply.error) == PAL_OFFSET_REPLY_ERROR, "entry code");
+_Static_assert(__builtin_offsetof(struct pal_mailbox, reply.sequence) == PAL_OFFSET_REPLY_SEQUENCE, "entry code");
 _Static_assert(sizeof(struct pal_mailbox) <= PAL_MAILBOX_DATA_OFFSET, "mailbox header");
+_Static_assert(__builtin_offsetof(struct pal_constants, initial_flags) == PAL_OFFSET_INITIAL_FLAGS, "entry code");
+_Static_assert(__builtin_offsetof(struct pal_constants, features) == PAL_OFFSET_FEATURES, "entry code");
+_Static_assert(__builtin_offsetof(struct pal_constants, doorbell) == PAL_OFFSET_DOORBELL, "entry code");
+_Static_assert(__builtin_offsetof(struct pal_constants, awaited) == PAL_OFFSET_AWAITED, "entry code");
 _Static_assert(sizeof(struct pal_constants) <= 4096, "constants page");
 #endif
 

@@ -30,7 +30,8 @@ uint64_t pal_monotonic_nanoseconds(void);
 /// Fills `bytes` from getrandom(2); minus errno on failure.
 int pal_random_bytes(void *_Nonnull bytes, size_t count);
 
-/// Starts a detached thread with every signal blocked; 0 or an errno.
-int pal_start_thread(void (*_Nonnull body)(void));
+/// Starts a thread with every signal blocked; 0 or an errno. It is to be joined or detached.
+int pal_start_thread(void *_Nullable (*_Nonnull body)(void *_Nullable), void *_Nullable context,
+                     pthread_t *_Nonnull thread);
 
 #endif

@@ -9,8 +9,7 @@ struct ProcessorState {
     var interruptTable: (base: UInt64, limit: UInt16)
     var taskState: (base: UInt64, limit: UInt32)
 
-    /// Bit 1 is always one; interrupts off, IOPL 0: ports are decided by the I/O permission bitmap.
-    static let initialFlags: UInt64 = 0x2
+    static let initialFlags = UInt64(PAL_INITIAL_FLAGS)
 
     /// PE, MP, ET, NE, WP, AM, PG.
     private static let control0: UInt64 = 0x8005_0033
@@ -19,6 +18,15 @@ struct ProcessorState {
     private static let control4FSGSBASE: UInt64 = 1 << 16
     /// LME, LMA, NXE; not SCE: `syscall` has nowhere to go.
     private static let extendedFeatureEnable: UInt64 = 1 << 8 | 1 << 10 | 1 << 11
+
+    /// Whether guests can write FS and GS bases (CPUID leaf 7, FSGSBASE).
+    private static var hasSegmentBaseInstructions: Bool { pal_cpuid(7, 0).ebx & 1 != 0 }
+
+    /// Instructions that the entry code may use (CPUID leaves 7 and 0xD).
+    static var entryFeatures: UInt64 {
+        (hasSegmentBaseInstructions ? UInt64(PAL_ENTRY_HAS_BASES) : 0)
+            | (pal_cpuid(0xD, 1).eax & 1 << 2 != 0 ? UInt64(PAL_ENTRY_HAS_XINUSE) : 0)
+    }
 
     /// XCR0: x87, SSE, AVX and AVX-512 state, as far as the processor has them (Intel SDM vol. 1, 13.3).
     static var extendedFeatures: UInt64 {
@@ -32,7 +40,7 @@ struct ProcessorState {
         registers.cr0 = ProcessorState.control0
         registers.cr3 = pageTableRoot
         registers.cr4 = ProcessorState.control4
-        if pal_cpuid(7, 0).ebx & 1 != 0 { registers.cr4 |= ProcessorState.control4FSGSBASE }
+        if ProcessorState.hasSegmentBaseInstructions { registers.cr4 |= ProcessorState.control4FSGSBASE }
         registers.efer = ProcessorState.extendedFeatureEnable
         registers.cs = segment(selector: DescriptorTables.userCodeSelector, type: 0b1011, long: true)
         registers.ss = segment(selector: DescriptorTables.userDataSelector, type: 0b0011, long: false)

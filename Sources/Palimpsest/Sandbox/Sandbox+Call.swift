@@ -1,6 +1,6 @@
 import CPalimpsest
 
-/// Calls: the hot path. A call by handle makes one system call, `KVM_RUN`; it allocates nothing but what a string
+/// Calls: the hot path. A call by handle makes one system call, `KVM_RUN`, a resident one none; it allocates nothing but what a string
 /// or array result is made of, and takes no lock.
 extension Sandbox {
     /// Calls a guest function by name.
@@ -71,7 +71,7 @@ extension Sandbox {
         _ export: GuestExport, _ image: ImageIdentity, _ deadline: ContinuousClock.Instant?
     ) throws(SandboxError) -> GuestValueEncoder {
         guard image === self.image else { throw .foreignFunction(name: export.name) }
-        try claim(deadline)
+        try claim(deadline, on: resident)
         return makeEncoder()
     }
 
@@ -92,15 +92,15 @@ extension Sandbox {
         argumentByteCount = encoder.dataCount
         let mailbox = machine.mailbox
         pal_prepare_call(mailbox, export.function, export.context, UInt64(encoder.stackCount))
-        try enter(isInitializing: false)
-        if mailbox.pointee.call.status != UInt32(PAL_CALL_OK) { throw failure(of: export) }
+        let reply = try enter(isInitializing: false)
+        if reply.status != UInt32(PAL_CALL_OK) { throw failure(of: export, reply) }
         return GuestValueDecoder(
-            first: mailbox.pointee.call.result.0, second: mailbox.pointee.call.result.1,
-            floatingPoint: mailbox.pointee.call.float_result, sandbox: self, function: export.name)
+            first: reply.result.0, second: reply.result.1, floatingPoint: reply.float_result, sandbox: self,
+            function: export.name)
     }
 
     /// Refuses a call that cannot run; otherwise no other one can until `control.end()`.
-    func claim(_ deadline: ContinuousClock.Instant?) throws(SandboxError) {
+    func claim(_ deadline: ContinuousClock.Instant?, on processor: ResidentProcessor?) throws(SandboxError) {
         var nanoseconds = UInt64.max
         if let deadline {
             let remaining = (deadline - .now).nanosecondsRoundedUp
@@ -108,7 +108,7 @@ extension Sandbox {
             nanoseconds = pal_monotonic_nanoseconds() &+ UInt64(remaining)
         }
         try reserve()
-        control.start(deadline: nanoseconds)
+        control.start(deadline: nanoseconds, on: processor)
     }
 
     private func makeEncoder() -> GuestValueEncoder {
@@ -129,17 +129,16 @@ extension Sandbox {
     }
 
     /// What a call that came back with a status other than success means.
-    private func failure(of export: GuestExport) -> SandboxError {
-        let call = machine.mailbox.pointee.call
-        if call.status == UInt32(PAL_CALL_HOST_ERROR), let error = pendingHostError {
+    private func failure(of export: GuestExport, _ reply: pal_reply) -> SandboxError {
+        if reply.status == UInt32(PAL_CALL_HOST_ERROR), let error = pendingHostError {
             pendingHostError = nil
             return error
         }
-        let message = message(GuestSpan(address: call.error.address, byteCount: call.error.count))
-        guard call.status == UInt32(PAL_CALL_ERROR), let message else {
-            return poison(.protocolViolation(reason: "call status \(call.status), or no readable error message"))
+        let message = message(GuestSpan(address: reply.error.address, byteCount: reply.error.count))
+        guard reply.status == UInt32(PAL_CALL_ERROR), let message else {
+            return poison(.protocolViolation(reason: "call status \(reply.status), or no readable error message"))
         }
-        return .guestError(message: message, code: call.error_code)
+        return .guestError(message: message, code: reply.error_code)
     }
 }
 

@@ -4,7 +4,7 @@ import CPalimpsest
 extension Sandbox {
     /// - Throws: what a call throws; `noExports`, `invalidExport`.
     func initialize(entry: UInt64) throws(SandboxError) -> [GuestExport] {
-        try claim(.now + min(configuration.initializationTimeLimit, .seconds(1 << 32)))
+        try claim(.now + min(configuration.initializationTimeLimit, .seconds(1 << 32)), on: nil)
         defer { control.end() }
         pal_prepare_call(machine.mailbox, entry, 0, 0)
         try enter(isInitializing: true)

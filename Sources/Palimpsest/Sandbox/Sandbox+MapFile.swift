@@ -20,6 +20,7 @@ extension Sandbox {
     public func mapFile(_ path: String, at address: UInt64, digest: Bool = false) throws(SandboxError) -> MappedFile {
         try reserve()
         defer { control.end() }
+        endResidence()
         let identity: MappedFileIdentity
         let segment: SharedMemorySegment
         do throws(MappedFileIdentity.Failure) {

@@ -3,21 +3,25 @@ import CPalimpsest
 /// Entering the guest and answering its exits.
 extension Sandbox {
     /// Enters the trusted entry code and stays until the call is over: `ready` while initialising, `return` otherwise.
+    /// - Returns: what the guest says became of the call.
     /// - Throws: `fault`, `deadlineExceeded`, `interrupted` (status `poisoned`), `unrecoverable`.
-    func enter(isInitializing: Bool) throws(SandboxError) {
+    @discardableResult
+    func enter(isInitializing: Bool) throws(SandboxError) -> pal_reply {
         pendingHostError = nil
+        if let resident, !isInitializing { return try callResident(resident) }
         machine.vcpu.load(instruction: GuestLayout.entry.rawValue, stack: GuestLayout.stackTop.rawValue)
         while true {
             counters.vcpuRuns &+= 1
             let exit = machine.vcpu.run()
-            if case .guestPort(UInt16(PAL_PORT_RETURN)) = exit, !isInitializing { return }
-            if case .guestPort(UInt16(PAL_PORT_READY)) = exit, isInitializing { return }
+            if case .guestPort(UInt16(PAL_PORT_RETURN)) = exit, !isInitializing { break }
+            if case .guestPort(UInt16(PAL_PORT_READY)) = exit, isInitializing { break }
             try answer(exit)
         }
+        return pal_call_reply(machine.mailbox)
     }
 
     /// Does what an exit asks for; returns if the guest is to be resumed.
-    private func answer(_ exit: VirtualCPUExit) throws(SandboxError) {
+    func answer(_ exit: VirtualCPUExit) throws(SandboxError) {
         switch exit {
         case .exception(vector: 14): try resolvePageFault()
         case .exception(let vector): throw fault(.exception(vector: vector), vector: vector)

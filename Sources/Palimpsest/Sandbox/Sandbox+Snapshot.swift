@@ -10,6 +10,7 @@ extension Sandbox {
     public func snapshot() throws(SandboxError) -> Snapshot {
         try reserve()
         defer { control.end() }
+        endResidence()
         trackHostWrites()
         let image: MemoryImage
         do throws(Capture.Failure) {
@@ -42,9 +43,11 @@ extension Sandbox {
     public func restore(_ snapshot: Snapshot) throws(SandboxError) -> RollbackReport {
         guard control.reserve() else { throw .callInProgress }
         defer { control.end() }
+        let isAttached = snapshot.memory === machine.memory.image && !machine.isBroken
+        if !(isAttached && canStayResident) { endResidence() }
         if status != .ready { settle() }
         let report =
-            snapshot.memory === machine.memory.image && !machine.isBroken
+            isAttached
             ? try rollBack() : try move(to: snapshot)
         machine.refreshEntropy()
         status = .ready
@@ -52,6 +55,12 @@ extension Sandbox {
         counters.pagesRestored &+= UInt64(report.pages)
         lastRollback = report
         return report
+    }
+
+    /// Whether a rollback can leave registers to the guest's code.
+    private var canStayResident: Bool {
+        guard let resident else { return false }
+        return status == .ready && resident.isWaiting && !resident.isFullRestoreDue
     }
 
     /// Claims the sandbox for something that is not a call.
@@ -77,6 +86,11 @@ extension Sandbox {
     // MARK: - The same snapshot
 
     private func rollBack() throws(SandboxError) -> RollbackReport {
+        let memory = machine.memory
+        if hostWrittenByteCount <= memory.trackedMailboxByteCount, rollback.repeatLast(memory) {
+            return RollbackReport(
+                strategy: .copy, pages: memory.tracked.pageCount, newPages: 0, isFull: resident?.isInside != true)
+        }
         let new = collectWrites()
         learnWriteSet(new)
         return try bringBack(newPageCount: new.count)
@@ -109,7 +123,8 @@ extension Sandbox {
             throw failure(error)
         }
         if strategy == .replace { try replace(with: memory.image, copying: rollback.pagesToKeepReady(memory)) }
-        return RollbackReport(strategy: strategy, pages: pageCount, newPages: newPageCount)
+        return RollbackReport(
+            strategy: strategy, pages: pageCount, newPages: newPageCount, isFull: resident?.isInside != true)
     }
 
     private func failure(_ error: RollbackError) -> SandboxError {
@@ -134,7 +149,8 @@ extension Sandbox {
             report = try bringBack(newPageCount: newPageCount)
         } else {
             try Sandbox.checkFiles(snapshot.memory)
-            report = RollbackReport(strategy: .replace, pages: memory.tracked.pageCount, newPages: newPageCount)
+            report = RollbackReport(
+                strategy: .replace, pages: memory.tracked.pageCount, newPages: newPageCount, isFull: true)
             try replace(with: snapshot.memory, copying: configuration.writeSet(of: snapshot.memory))
         }
         program = snapshot.program
@@ -150,6 +166,7 @@ extension Sandbox {
         with image: MemoryImage, copying ahead: [GuestVirtualAddress]
     ) throws(SandboxError) {
         status = .unrecoverable
+        endResidence()
         rollback.startOver()
         // Whatever comes of it: the machine may be another one already.
         defer { control.attach(machine.vcpu.state) }

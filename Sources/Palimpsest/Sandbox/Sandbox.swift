@@ -16,6 +16,8 @@ public final class Sandbox {
     let hostFunctions: HostFunctions
     let configuration: SandboxConfiguration
     let log: GuestLog
+    /// Runs the vCPU if the guest resets its registers itself.
+    let resident: ResidentProcessor?
     var program: GuestProgram
     let rollback: Rollback
     var counters = SandboxStatistics()
@@ -63,10 +65,12 @@ public final class Sandbox {
     /// - Parameters:
     ///   - configuration: all but the sizes, which are the snapshot's.
     ///   - hostFunctions: at least those of the sandbox that the snapshot was taken of.
-    /// - Throws: `SandboxError.hostFunctionRequired`, `mappedFileChanged`, `mappedFileUnreadable`, `machine`.
+    /// - Throws: `SandboxError.hostFunctionRequired`, `mappedFileChanged`, `mappedFileUnreadable`, `machine`,
+    ///   `invalidConfiguration` (of `registerReset`).
     public convenience init(
         from snapshot: Snapshot, configuration: SandboxConfiguration = .init(), hostFunctions: HostFunctions = .init()
     ) throws(SandboxError) {
+        try configuration.residency?.validate()
         try hostFunctions.check(snapshot.requiredHostFunctions)
         try Sandbox.checkFiles(snapshot.memory)
         try self.init(snapshot.memory, snapshot.program, configuration, hostFunctions)
@@ -84,7 +88,10 @@ public final class Sandbox {
         log = GuestLog(logger: configuration.logger)
         machine = try SandboxMachine(memory, copying: configuration.writeSet(of: memory))
         do throws(MachineError) {
-            control = try CallControl(vcpu: machine.vcpu.state)
+            resident = try configuration.residency.map { (residency) throws(MachineError) in
+                try ResidentProcessor(residency)
+            }
+            control = try CallControl(vcpu: machine.vcpu.state, resident: resident)
             try Watchdog.shared.add(control)
         } catch {
             throw .machine(error)
@@ -93,6 +100,7 @@ public final class Sandbox {
 
     deinit {
         Watchdog.shared.remove(control)
+        endResidence()
         learnLastWrites()
     }
 

@@ -22,6 +22,9 @@ public struct SandboxConfiguration: Sendable {
     /// A guest can measure which pages are copied already. With `false`, and the strategy `replace`, nothing tells it
     /// what earlier calls wrote: see docs/security.md.
     public var copiesWriteSet: Bool
+    /// Who puts registers back between calls. By default the host; anything else is for guests that are trusted not to
+    /// be taken over.
+    public var registerReset: RegisterReset
     /// How long the guest's initialisers may take.
     public var initializationTimeLimit: Duration
     /// Where the guest's log lines go.
@@ -35,6 +38,7 @@ public struct SandboxConfiguration: Sendable {
     public init(
         heapByteCount: Int = 64 << 20, stackByteCount: Int = 1 << 20, mailboxByteCount: Int = 1 << 20,
         scratchByteCount: Int = 64 << 20, rollbackStrategy: RollbackStrategy = .automatic, copiesWriteSet: Bool = true,
+        registerReset: RegisterReset = .byHost,
         initializationTimeLimit: Duration = .seconds(10), logger: Logger = Logger(label: "palimpsest.guest")
     ) {
         self.heapByteCount = heapByteCount
@@ -43,6 +47,7 @@ public struct SandboxConfiguration: Sendable {
         self.scratchByteCount = scratchByteCount
         self.rollbackStrategy = rollbackStrategy
         self.copiesWriteSet = copiesWriteSet
+        self.registerReset = registerReset
         self.initializationTimeLimit = initializationTimeLimit
         self.logger = logger
     }
@@ -65,6 +70,11 @@ public struct SandboxConfiguration: Sendable {
                 name: "initializationTimeLimit", value: Int(initializationTimeLimit.components.seconds),
                 expected: "a time above zero")
         }
+        try residency?.validate()
+    }
+
+    var residency: Residency? {
+        if case .byGuest(let residency) = registerReset { residency } else { nil }
     }
 
     var scratchSizes: ScratchLayout.Sizes {

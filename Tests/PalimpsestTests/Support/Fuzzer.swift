@@ -36,25 +36,31 @@ struct Fuzzer {
     private var random: SplitMix
     private let pool: WitnessPool
     private let strategy: RollbackStrategy
+    private let registerReset: RegisterReset
     private let filePath: String
     private var sandbox: Sandbox
     private var current: Witness
     private(set) var programCount = 0
     private(set) var endings: [String: Int] = [:]
 
-    static func makeSandbox(_ strategy: RollbackStrategy) throws -> Sandbox {
+    static func makeSandbox(_ strategy: RollbackStrategy, _ registerReset: RegisterReset = .byHost) throws -> Sandbox {
         var configuration = configuration
         configuration.rollbackStrategy = strategy
+        configuration.registerReset = registerReset
         return try Sandbox(
             guest: .bytes(Guests.fuzz), configuration: configuration, hostFunctions: makeHostFunctions())
     }
 
-    init(seed: UInt64, strategy: RollbackStrategy, pool: WitnessPool, filePath: String) throws {
+    init(
+        seed: UInt64, strategy: RollbackStrategy, pool: WitnessPool, filePath: String,
+        registerReset: RegisterReset = .byHost
+    ) throws {
         random = SplitMix(state: seed)
         self.pool = pool
         self.strategy = strategy
         self.filePath = filePath
-        sandbox = try Fuzzer.makeSandbox(strategy)
+        self.registerReset = registerReset
+        sandbox = try Fuzzer.makeSandbox(strategy, registerReset)
         current = try Fuzzer.witness(sandbox)
         pool.add(current, &random)
     }
@@ -127,7 +133,8 @@ struct Fuzzer {
             current = pool.pick(&random) ?? current
             sandbox = try Sandbox(
                 from: current.snapshot,
-                configuration: .init(rollbackStrategy: strategy, copiesWriteSet: random.next() % 2 == 0),
+                configuration: .init(
+                    rollbackStrategy: strategy, copiesWriteSet: random.next() % 2 == 0, registerReset: registerReset),
                 hostFunctions: makeHostFunctions())
         default:
             try sandbox.restore(current.snapshot)

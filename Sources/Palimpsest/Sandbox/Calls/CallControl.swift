@@ -2,7 +2,7 @@ import CPalimpsest
 import Glibc
 import Synchronization
 
-/// Starts and stops calls: the only part of a sandbox that other threads touch.
+/// Starts and stops calls: the only part of a sandbox that other threads touch, with its `ResidentProcessor`.
 ///
 /// One atomic word holds a generation (which call) and a phase:
 ///
@@ -20,17 +20,22 @@ final class CallControl: Sendable {
     /// Nanoseconds of the monotonic clock; `UInt64.max` is none.
     private let deadline = Atomic<UInt64>(.max)
     private let thread = Atomic<UInt>(0)
+    private let resident: ResidentProcessor?
+    /// The last change of the word that the watchdog has seen, and when. Only the watchdog's.
+    private nonisolated(unsafe) var lastChange: (word: UInt64, nanoseconds: UInt64) = (0, 0)
     private let lock = Mutex(())
     private let signal: CInt
     /// Valid while a call runs, and only used then. Another one after the sandbox got another machine.
     private nonisolated(unsafe) var vcpu: UnsafeMutablePointer<kvm_run>
 
+    /// - Parameter resident: runs the vCPU for resident calls; nil if there are none.
     /// - Throws: `MachineError` if no signal is free to stop vCPUs with.
-    init(vcpu: UnsafeMutablePointer<kvm_run>) throws(MachineError) {
+    init(vcpu: UnsafeMutablePointer<kvm_run>, resident: ResidentProcessor?) throws(MachineError) {
         let signal = pal_kick_signal()
         guard signal > 0 else { throw MachineError("claiming a real-time signal", .init(rawValue: -signal)) }
         self.signal = signal
         self.vcpu = vcpu
+        self.resident = resident
     }
 
     /// The sandbox has another machine now. To be called between `reserve` and `end`: no stopper looks at it then.
@@ -39,11 +44,16 @@ final class CallControl: Sendable {
     private static func phase(_ word: UInt64) -> Phase { Phase(rawValue: word & 7) ?? .idle }
     private static func moved(_ word: UInt64, to phase: Phase) -> UInt64 { word & ~7 | phase.rawValue }
 
-    /// Makes what was reserved a call on this thread: from here on it can be stopped.
-    func start(deadline nanoseconds: UInt64) {
-        pal_thread_accept_kicks(signal)
+    /// Makes what was reserved a call: from here on it can be stopped.
+    /// - Parameter processor: runs the vCPU; nil if this thread does.
+    func start(deadline nanoseconds: UInt64, on processor: ResidentProcessor?) {
         // Before the phase moves on, so that no stopper sees a running call with another's thread or deadline.
-        thread.store(UInt(pthread_self()), ordering: .relaxed)
+        if let processor {
+            thread.store(UInt(processor.thread), ordering: .relaxed)
+        } else {
+            pal_thread_accept_kicks(signal)
+            thread.store(UInt(pthread_self()), ordering: .relaxed)
+        }
         deadline.store(nanoseconds, ordering: .relaxed)
         let reserved = word.load(ordering: .relaxed)
         word.store(CallControl.moved(reserved, to: .running), ordering: .sequentiallyConsistent)
@@ -78,8 +88,12 @@ final class CallControl: Sendable {
         stop(word.load(ordering: .sequentiallyConsistent), as: .interrupted)
     }
 
-    /// Stops the call that is running if its deadline has passed. True while a call with a deadline runs.
-    func checkDeadline(now: UInt64) -> Bool {
+    /// The watchdog's look: stops a call whose deadline has passed, parks a vCPU that has waited for a call too long.
+    /// True if there is something to look at again.
+    func check(now: UInt64) -> Bool { checkDeadline(now: now) || checkIdle(now: now) }
+
+    /// True while a call with a deadline runs.
+    private func checkDeadline(now: UInt64) -> Bool {
         let seen = word.load(ordering: .sequentiallyConsistent)
         guard CallControl.phase(seen) == .running else { return false }
         let due = deadline.load(ordering: .relaxed)
@@ -89,15 +103,42 @@ final class CallControl: Sendable {
         return true
     }
 
+    /// True while a resident vCPU is in the guest.
+    private func checkIdle(now: UInt64) -> Bool {
+        guard let resident, resident.isRunning else { return false }
+        let seen = word.load(ordering: .relaxed)
+        if CallControl.phase(seen) != .idle || seen != lastChange.word {
+            lastChange = (seen, now)
+        } else if now &- lastChange.nanoseconds >= resident.parkNanoseconds {
+            // Should a call begin this very moment, it finds a vCPU that was stopped for nothing, and resumes it.
+            forceExit()
+        }
+        return true
+    }
+
+    /// Gets a resident vCPU out of the guest, whatever the guest is doing.
+    func forceExit() { lock.withLock { _ in kick() } }
+
+    /// Lets the vCPU into the guest again, unless the running call has been stopped.
+    func allowEntry() {
+        lock.withLock { _ in
+            if stopReason == nil { pal_run_set_immediate_exit(vcpu, false) }
+        }
+    }
+
     private func stop(_ seen: UInt64, as phase: Phase) -> Bool {
         guard CallControl.phase(seen) == .running else { return false }
         return lock.withLock { _ in
             let stopped = word.compareExchange(
                 expected: seen, desired: CallControl.moved(seen, to: phase), ordering: .sequentiallyConsistent)
             guard stopped.exchanged else { return false }
-            pal_run_set_immediate_exit(vcpu, true)
-            pthread_kill(pthread_t(thread.load(ordering: .relaxed)), signal)
+            kick()
             return true
         }
+    }
+
+    private func kick() {
+        pal_run_set_immediate_exit(vcpu, true)
+        pthread_kill(pthread_t(thread.load(ordering: .relaxed)), signal)
     }
 }

@@ -40,7 +40,8 @@ public struct GuestValueDecoder {
         if span.byteCount == 0 { return "" }
         let text: String?
         do throws(AddressSpace.InvalidRange) {
-            if let piece = try sandbox.machine.memory.contiguous(span) {
+            // A guest in residence may be writing meanwhile: only a copy can be looked at twice.
+            if sandbox.resident == nil, let piece = try sandbox.machine.memory.contiguous(span) {
                 text = String(validating: piece, as: UTF8.self)
             } else {
                 text = String(validating: try sandbox.machine.memory.bytes(span), as: UTF8.self)

@@ -2,11 +2,11 @@ import CPalimpsest
 import Glibc
 import Synchronization
 
-/// One thread that ends calls at their deadlines.
+/// One thread that ends calls at their deadlines, and takes vCPUs out of guests that have waited for a call too long.
 ///
-/// It looks at every sandbox once a `tick` while calls with deadlines run, so that a call with a deadline costs
-/// its caller no system call: it only has to write the deadline down. After `idleTicks` without one it parks, and
-/// the next call with a deadline wakes it.
+/// It looks at every sandbox once a `tick` while calls with deadlines or resident vCPUs run, so that a call with a
+/// deadline costs its caller no system call: it only has to write the deadline down. After `idleTicks` without any it
+/// parks, and the next one wakes it.
 final class Watchdog: Sendable {
     static let shared = Watchdog()
 
@@ -27,11 +27,13 @@ final class Watchdog: Sendable {
     /// - Throws: `MachineError` if the thread cannot be started.
     func add(_ control: CallControl) throws(MachineError) {
         if !isStarted.exchange(true, ordering: .sequentiallyConsistent) {
-            let failure = pal_start_thread { Watchdog.shared.watch() }
+            var thread = pthread_t()
+            let failure = pal_start_thread({ _ in Watchdog.shared.watch() }, nil, &thread)
             guard failure == 0 else {
                 isStarted.store(false, ordering: .sequentiallyConsistent)
                 throw MachineError("starting the watchdog thread", .init(rawValue: failure))
             }
+            pthread_detach(thread)
         }
         controls.withLock { $0[ObjectIdentifier(control)] = control }
     }
@@ -44,7 +46,7 @@ final class Watchdog: Sendable {
         if isParked.exchange(false, ordering: .sequentiallyConsistent) { sem_post(wakeUp) }
     }
 
-    private func watch() {
+    private func watch() -> Never {
         var idle = 0
         while true {
             idle = checkAll() ? 0 : idle + 1
@@ -65,12 +67,12 @@ final class Watchdog: Sendable {
         while sem_wait(wakeUp) != 0 {}
     }
 
-    /// True if a call with a deadline is running.
+    /// True if there is something to look at again.
     private func checkAll() -> Bool {
         let now = pal_monotonic_nanoseconds()
         return controls.withLock { controls in
             var isWatching = false
-            for control in controls.values where control.checkDeadline(now: now) { isWatching = true }
+            for control in controls.values where control.check(now: now) { isWatching = true }
             return isWatching
         }
     }

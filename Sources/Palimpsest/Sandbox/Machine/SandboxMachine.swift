@@ -5,7 +5,8 @@ import SystemPackage
 final class SandboxMachine {
     private(set) var memory: AddressSpace
     private(set) var shell: MachineShell
-    private var entropy = pal_entropy()
+    /// In memory of its own: every rollback draws on it.
+    private let entropy: UnsafeMutablePointer<pal_entropy>
     /// Set when the shell is in no known state: it is thrown away rather than kept.
     var isBroken = false
     /// Of address spaces this machine has had before.
@@ -17,8 +18,9 @@ final class SandboxMachine {
     /// - Parameter ahead: pages to copy before the first call.
     /// - Throws: `SandboxError.machine`, `invalidConfiguration`, `mappedFileUnreadable`.
     init(_ image: MemoryImage, copying ahead: [GuestVirtualAddress] = []) throws(SandboxError) {
+        entropy = .allocate(capacity: 1)
         do throws(MachineError) {
-            let failure = pal_entropy_seed(&entropy)
+            let failure = pal_entropy_seed(entropy)
             guard failure == 0 else { throw MachineError("getrandom", Errno(rawValue: -failure)) }
             shell = try ShellCache.shared.take(for: image)
         } catch {
@@ -29,6 +31,7 @@ final class SandboxMachine {
     }
 
     deinit {
+        entropy.deallocate()
         guard !isBroken, shell.vcpu.settle() else { return }
         do throws(MachineError) {
             try shell.clean(keeping: ScratchMemory.keptPageCountForOthers)
@@ -101,7 +104,8 @@ final class SandboxMachine {
 
     // MARK: - Constants
 
-    private var constants: UnsafeMutablePointer<pal_constants> {
+    /// The constants page in the host. The guest can only read it.
+    var constants: UnsafeMutablePointer<pal_constants> {
         memory.scratch.host(memory.scratch.layout.constants).assumingMemoryBound(to: pal_constants.self)
     }
 
@@ -112,11 +116,12 @@ final class SandboxMachine {
         constants.pointee.heap_size = UInt64(sizes.heap)
         constants.pointee.stack_size = UInt64(sizes.stack)
         constants.pointee.mailbox_size = UInt64(sizes.mailbox)
+        constants.pointee.features = ProcessorState.entryFeatures
         refreshEntropy()
     }
 
     /// A new generation with new entropy: no two lives of a guest draw the same random numbers.
-    func refreshEntropy() { pal_entropy_refresh(&entropy, constants) }
+    func refreshEntropy() { pal_entropy_refresh(entropy, constants) }
 
     // MARK: - What a call looks at
 

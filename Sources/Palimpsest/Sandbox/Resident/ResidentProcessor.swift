@@ -1,0 +1,122 @@
+import CPalimpsest
+import Glibc
+
+/// A vCPU's thread, for resident calls: it stays in `KVM_RUN` while the guest waits for calls and serves them.
+///
+///     stopped  -- resume -->  running  -- an exit -->  stopped
+///
+/// Running, the vCPU is the thread's: a caller only rings (a store into the constants page) and watches for the reply
+/// (a word in the mailbox). Stopped, it is the owner's, who answers the exit, on the caller's thread, as for any other
+/// call. One owner at a time: only `isRunning` and `thread` are for others.
+final class ResidentProcessor: @unchecked Sendable {
+    /// After how long without a call the vCPU is to leave the guest.
+    let parkNanoseconds: UInt64
+    private(set) var thread = pthread_t()
+    private let residency: Residency
+    private let handoff: UnsafeMutablePointer<pal_handoff>
+    private let kickSignal: CInt
+    // The thread's while running, the owner's while stopped.
+    private var vcpu: VirtualCPU?
+    private(set) var lastExit = VirtualCPUExit.interrupted
+
+    /// Whether the vCPU is in the resident code, or on its way there. If not, its registers are to be loaded.
+    private(set) var isInside = false
+    /// The number of the last call.
+    private var sequence: UInt64 = 0
+    /// When registers were last loaded: the number of calls, and the time if anyone cares.
+    private var entry: (sequence: UInt64, nanoseconds: UInt64) = (0, 0)
+
+    /// - Throws: `MachineError` if there is no signal or no thread to be had.
+    init(_ residency: Residency) throws(MachineError) {
+        self.residency = residency
+        parkNanoseconds = UInt64(residency.parkAfter.nanosecondsRoundedUp)
+        kickSignal = pal_kick_signal()
+        guard kickSignal > 0 else { throw MachineError("claiming a real-time signal", .init(rawValue: -kickSignal)) }
+        handoff = UnsafeMutableRawPointer.allocate(byteCount: 64, alignment: 64).bindMemory(
+            to: pal_handoff.self, capacity: 1)
+        handoff.initialize(to: pal_handoff(state: PAL_VCPU_STOPPED, sleepers: 0))
+        let failure = pal_start_thread(
+            { context in
+                guard let context else { return nil }
+                Unmanaged<ResidentProcessor>.fromOpaque(context).takeUnretainedValue().serve()
+                return nil
+            }, Unmanaged.passUnretained(self).toOpaque(), &thread)
+        guard failure == 0 else {
+            handoff.deallocate()
+            throw MachineError("starting a vCPU's thread", .init(rawValue: failure))
+        }
+    }
+
+    /// The vCPU must be stopped.
+    deinit {
+        pal_handoff_pass(handoff, PAL_VCPU_GONE)
+        pthread_join(thread, nil)
+        handoff.deallocate()
+    }
+
+    /// The thread's life.
+    private func serve() {
+        pal_thread_accept_kicks(kickSignal)
+        while pal_handoff_await(handoff, PAL_VCPU_STOPPED) == PAL_VCPU_RUNNING {
+            if let vcpu { lastExit = vcpu.run() }
+            pal_handoff_pass(handoff, PAL_VCPU_STOPPED)
+        }
+    }
+
+    var isRunning: Bool { pal_handoff_state(handoff) == PAL_VCPU_RUNNING }
+
+    // MARK: - For the owner
+
+    /// Whether the guest waits for a call, as far as the host can see: it has not left its entry code by an exit.
+    var isWaiting: Bool {
+        guard isInside else { return false }
+        return isRunning || isStoppedInEntryCode
+    }
+
+    /// Whether the last exit was one of the resident code's own, or came from outside.
+    var isStoppedInEntryCode: Bool {
+        switch lastExit {
+        case .guestPort(UInt16(PAL_PORT_RETURN)), .interrupted: break
+        default: return false
+        }
+        guard let instruction = vcpu?.registers.rip else { return false }
+        return GuestVirtualAddress(rawValue: instruction).page == GuestLayout.entry
+    }
+
+    /// Whether the next restore is to be a full one.
+    var isFullRestoreDue: Bool {
+        if let count = residency.callsPerFullRestore, sequence - entry.sequence >= UInt64(count) { return true }
+        guard let interval = residency.fullRestoreInterval else { return false }
+        return pal_monotonic_nanoseconds() - entry.nanoseconds >= UInt64(interval.nanosecondsRoundedUp)
+    }
+
+    /// Takes the number of the next call.
+    func nextSequence() -> UInt64 {
+        sequence &+= 1
+        return sequence
+    }
+
+    /// Notes that `vcpu`'s registers have been loaded: the next `resume` enters the resident code at its beginning.
+    func load(_ vcpu: VirtualCPU) {
+        self.vcpu = vcpu
+        lastExit = .interrupted
+        isInside = true
+        // The number of the call that is about to begin has been taken.
+        entry = (sequence - 1, residency.fullRestoreInterval == nil ? 0 : pal_monotonic_nanoseconds())
+    }
+
+    /// Whoever has the registers next, it is not the resident code.
+    func leave() { isInside = false }
+
+    func resume() { pal_handoff_pass(handoff, PAL_VCPU_RUNNING) }
+
+    func awaitStop() { _ = pal_handoff_await(handoff, PAL_VCPU_RUNNING) }
+
+    /// Waits for the reply to call `sequence`; false if the vCPU stopped for something else.
+    func awaitReply(
+        _ sequence: UInt64, _ mailbox: UnsafeMutablePointer<pal_mailbox>,
+        _ constants: UnsafeMutablePointer<pal_constants>
+    ) -> Bool {
+        pal_resident_await(mailbox, constants, handoff, sequence)
+    }
+}
