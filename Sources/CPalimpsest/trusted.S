@@ -4,8 +4,8 @@
 
     .section .rodata.palimpsest, "a", @progbits
 
-// Makes the call that lies in the mailbox. RBX is the mailbox, RSP the top of the stack (16-byte aligned), the FPU in
-// its initial configuration, every general register that carries no argument zero.
+// Makes the call that lies at RBX, a struct pal_call. RSP is the top of the stack (16-byte aligned), the FPU in its
+// initial configuration, every general register that carries no argument zero. RBX is the mailbox afterwards.
 .macro make_call
     // Arguments on the stack, last one first, padded so that RSP is 16-byte aligned at the call.
     movq    PAL_OFFSET_STACK_COUNT(%rbx), %rcx
@@ -32,8 +32,10 @@
     movq    PAL_OFFSET_INTEGERS+24(%rbx), %rcx
     movq    PAL_OFFSET_INTEGERS+32(%rbx), %r8
     movq    PAL_OFFSET_INTEGERS+40(%rbx), %r9
+    movq    PAL_OFFSET_FUNCTION(%rbx), %r11
+    movl    $PAL_MAILBOX_ADDRESS, %ebx
     xorl    %eax, %eax
-    call    *PAL_OFFSET_FUNCTION(%rbx)
+    call    *%r11
     movl    $PAL_MAILBOX_ADDRESS, %ebx
 .endm
 
@@ -45,8 +47,60 @@
     xrstor  (%rsi)
 .endm
 
+// Every register as the host leaves it at the entry of a call, except for RSI (the constants page), RBX (the mailbox)
+// and RDI, which is kept. Writes no memory.
+//
+// What is as it should be is not written: loading a segment register costs 50 ns, a base 12, all of the extended state
+// 110, and looking at them next to nothing.
+.macro reset_registers
+    movl    $PAL_CONSTANTS_ADDRESS, %esi
+    // XGETBV with ECX = 1 says which parts are in use (Intel SDM vol. 1, 13.6). If it is only XMM registers, as after
+    // most code, zeroing those will do, with MXCSR, which it does not cover.
+    testb   $PAL_ENTRY_HAS_XINUSE, PAL_OFFSET_FEATURES(%rsi)
+    jz      2f
+    movl    $1, %ecx
+    xgetbv
+    testl   $~2, %eax
+    jnz     2f
+    .irp n, 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15
+    pxor    %xmm\n, %xmm\n
+    .endr
+    ldmxcsr 24(%rsi)
+    jmp     3f
+2:  reset_extended_state
+
+3:  xorl    %eax, %eax
+    movl    %ds, %ecx
+    movl    %es, %edx
+    orl     %edx, %ecx
+    movl    %fs, %edx
+    orl     %edx, %ecx
+    movl    %gs, %edx
+    orl     %edx, %ecx
+    jz      4f
+    movl    %eax, %ds
+    movl    %eax, %es
+    movl    %eax, %fs
+    movl    %eax, %gs
+4:  testb   $PAL_ENTRY_HAS_BASES, PAL_OFFSET_FEATURES(%rsi)
+    jz      5f
+    rdfsbase %rcx
+    rdgsbase %rdx
+    orq     %rdx, %rcx
+    jz      5f
+    wrfsbase %rax
+    wrgsbase %rax
+5:  leaq    PAL_OFFSET_INITIAL_FLAGS(%rsi), %rsp
+    popfq
+    movl    $PAL_STACK_TOP, %esp
+    movl    $PAL_MAILBOX_ADDRESS, %ebx
+    .irp register, ebp, r10d, r12d, r13d, r14d, r15d
+    xorl    %\register, %\register
+    .endr
+.endm
+
     .balign 64
-    .globl pal_entry_code, pal_entry_code_end, pal_resident_entry
+    .globl pal_entry_code, pal_entry_code_end, pal_batch_entry, pal_resident_entry
 pal_entry_code:
 // A call (ring 3). The host has set RIP here, RSP to the top of the stack, RFLAGS and the segments to their defaults
 // and every other register to zero.
@@ -60,6 +114,49 @@ pal_entry_code:
     outb    %al, $PAL_PORT_RETURN
     ud2
 
+// A batch. Entered as a call is, and left as one: when all calls are made, or with one that failed or whose result has
+// no room, which is then in the mailbox as after any call.
+    .balign 64
+pal_batch_entry:
+    reset_registers
+    movq    PAL_OFFSET_BATCH_NEXT(%rbx), %rdx
+    movq    PAL_OFFSET_CONTEXT(%rdx), %rax
+    movq    %rax, PAL_OFFSET_CONTEXT(%rbx)
+    movq    $PAL_CALL_OK, PAL_OFFSET_STATUS(%rbx)
+    movq    %rdx, %rbx
+    make_call
+    movq    %rax, PAL_OFFSET_RESULT+0(%rbx)
+    movq    %rdx, PAL_OFFSET_RESULT+8(%rbx)
+    movsd   %xmm0, PAL_OFFSET_RESULT+16(%rbx)
+    cmpl    $PAL_CALL_OK, PAL_OFFSET_STATUS(%rbx)
+    jne     7f
+
+    movq    PAL_OFFSET_BATCH_NEXT(%rbx), %r8
+    testb   $PAL_BATCH_COPY_RESULT, PAL_OFFSET_BATCH_FLAGS(%r8)
+    jz      6f
+    movq    PAL_OFFSET_BATCH_SPACE(%rbx), %rdi
+    movq    PAL_OFFSET_BATCH_SPACE_END(%rbx), %rcx
+    subq    %rdi, %rcx
+    cmpq    %rcx, %rdx
+    ja      7f
+    movq    %rax, %rsi
+    movq    %rdi, %rax
+    movq    %rdx, %rcx
+    cld
+    rep movsb
+    addq    $7, %rdi
+    andq    $-8, %rdi
+    movq    %rdi, PAL_OFFSET_BATCH_SPACE(%rbx)
+6:  movq    %rax, PAL_OFFSET_RESULT+0(%r8)
+    movq    %rdx, PAL_OFFSET_RESULT+8(%r8)
+    movsd   %xmm0, PAL_OFFSET_RESULT+16(%r8)
+    addq    $PAL_BATCH_CALL_BYTES, %r8
+    movq    %r8, PAL_OFFSET_BATCH_NEXT(%rbx)
+    cmpq    PAL_OFFSET_BATCH_END(%rbx), %r8
+    jb      pal_batch_entry
+7:  outb    %al, $PAL_PORT_RETURN
+    ud2
+
 // Resident calls. Entered as a call is, once, with the doorbell at zero; from then on whoever rings is served, without
 // an exit. RDI is the number of the call that was answered last.
 //
@@ -67,59 +164,8 @@ pal_entry_code:
     .balign 64
 pal_resident_entry:
     xorl    %edi, %edi
-
-// Every register as the host leaves it at the entry of a call. What is as it should be is not written: loading a segment
-// register costs 50 ns, a base 12, all of the extended state 110, and looking at them next to nothing.
-4:  movl    $PAL_CONSTANTS_ADDRESS, %esi
-    // XGETBV with ECX = 1 says which parts are in use (Intel SDM vol. 1, 13.6). If it is only XMM registers, as after
-    // most code, zeroing those will do, with MXCSR, which it does not cover.
-    testb   $PAL_ENTRY_HAS_XINUSE, PAL_OFFSET_FEATURES(%rsi)
-    jz      5f
-    movl    $1, %ecx
-    xgetbv
-    testl   $~2, %eax
-    jnz     5f
-    .irp n, 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15
-    pxor    %xmm\n, %xmm\n
-    .endr
-    ldmxcsr 24(%rsi)
-    jmp     6f
-5:  reset_extended_state
-
-6:  xorl    %eax, %eax
-    movl    %ds, %ecx
-    movl    %es, %edx
-    orl     %edx, %ecx
-    movl    %fs, %edx
-    orl     %edx, %ecx
-    movl    %gs, %edx
-    orl     %edx, %ecx
-    jz      7f
-    movl    %eax, %ds
-    movl    %eax, %es
-    movl    %eax, %fs
-    movl    %eax, %gs
-7:  testb   $PAL_ENTRY_HAS_BASES, PAL_OFFSET_FEATURES(%rsi)
-    jz      8f
-    rdfsbase %rcx
-    rdgsbase %rdx
-    orq     %rdx, %rcx
-    jz      8f
-    wrfsbase %rax
-    wrgsbase %rax
-8:  leaq    PAL_OFFSET_INITIAL_FLAGS(%rsi), %rsp
-    popfq
-    movl    $PAL_STACK_TOP, %esp
-    movl    $PAL_MAILBOX_ADDRESS, %ebx
-    xorl    %ebp, %ebp
-    xorl    %r10d, %r10d
-    xorl    %r11d, %r11d
-    xorl    %r12d, %r12d
-    xorl    %r13d, %r13d
-    xorl    %r14d, %r14d
-    xorl    %r15d, %r15d
+8:  reset_registers
     jmp     10f
-
 9:  pause
 10: cmpq    PAL_OFFSET_DOORBELL(%rsi), %rdi
     je      9b
@@ -143,9 +189,9 @@ pal_resident_entry:
     movq    %rdi, %rcx
     xchgq   %rcx, PAL_OFFSET_REPLY_SEQUENCE(%rbx)
     cmpq    PAL_OFFSET_AWAITED(%rsi), %rdi
-    jne     4b
+    jne     8b
     outb    %al, $PAL_PORT_RETURN
-    jmp     4b
+    jmp     8b
 pal_entry_code_end:
 
 // Exception stubs (ring 0): tell the host the vector; if it resumes, drop the error code and go back.

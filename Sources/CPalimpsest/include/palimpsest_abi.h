@@ -66,6 +66,9 @@
 #define PAL_ENTRY_HAS_BASES 1   // rdfsbase, wrfsbase and their like
 #define PAL_ENTRY_HAS_XINUSE 2  // xgetbv with ECX = 1
 
+// pal_batch_call.flags
+#define PAL_BATCH_COPY_RESULT 1  // the result is a span: its bytes are copied aside
+
 // Value types, one character each. A signature is the result's type followed by the arguments': "lll" takes
 // two Int64 and returns one.
 #define PAL_TYPE_VOID 'v'    // as a result only
@@ -118,6 +121,12 @@
 #define PAL_OFFSET_REPLY_STATUS 728
 #define PAL_OFFSET_REPLY_ERROR 736
 #define PAL_OFFSET_REPLY_SEQUENCE 752
+#define PAL_OFFSET_BATCH_NEXT 768
+#define PAL_OFFSET_BATCH_END 776
+#define PAL_OFFSET_BATCH_SPACE 784
+#define PAL_OFFSET_BATCH_SPACE_END 792
+#define PAL_OFFSET_BATCH_FLAGS 376
+#define PAL_BATCH_CALL_BYTES 384
 #define PAL_MAILBOX_DATA_OFFSET 1024
 #define PAL_OFFSET_INITIAL_FLAGS 768
 #define PAL_OFFSET_FEATURES 776
@@ -188,6 +197,21 @@ struct pal_reply {
     uint64_t reserved;
 };
 
+// One call of a batch, in the mailbox's data area: as in pal_mailbox.call.
+struct pal_batch_call {
+    struct pal_call call;
+    uint64_t flags;         // PAL_BATCH_...
+};
+
+// A batch: calls that are made one after another in one entry. `next` is the one being made; once it has come back well
+// and its result lies where the next call cannot change it, the entry code moves on.
+struct pal_batch {
+    uint64_t next;          // address of a struct pal_batch_call
+    uint64_t end;           // one past the last
+    uint64_t space;         // where the next result may be copied to
+    uint64_t space_end;
+};
+
 // The mailbox. String and byte arguments of a call lie in the data area; the result of a host call follows
 // them and is good until the next host call.
 struct pal_mailbox {
@@ -197,6 +221,7 @@ struct pal_mailbox {
     struct pal_message message;
     uint64_t padding[5];
     struct pal_reply reply;     // resident calls only
+    struct pal_batch batch;     // batches only
 };
 
 // The constants page.
@@ -234,6 +259,12 @@ _Static_assert(PAL_OFFSET_REPLY % 64 == 0 && sizeof(struct pal_reply) == 64, "on
 _Static_assert(__builtin_offsetof(struct pal_mailbox, reply.status) == PAL_OFFSET_REPLY_STATUS, "entry code");
 _Static_assert(__builtin_offsetof(struct pal_mailbox, reply.error) == PAL_OFFSET_REPLY_ERROR, "entry code");
 _Static_assert(__builtin_offsetof(struct pal_mailbox, reply.sequence) == PAL_OFFSET_REPLY_SEQUENCE, "entry code");
+_Static_assert(__builtin_offsetof(struct pal_mailbox, batch.next) == PAL_OFFSET_BATCH_NEXT, "entry code");
+_Static_assert(__builtin_offsetof(struct pal_mailbox, batch.end) == PAL_OFFSET_BATCH_END, "entry code");
+_Static_assert(__builtin_offsetof(struct pal_mailbox, batch.space) == PAL_OFFSET_BATCH_SPACE, "entry code");
+_Static_assert(__builtin_offsetof(struct pal_mailbox, batch.space_end) == PAL_OFFSET_BATCH_SPACE_END, "entry code");
+_Static_assert(__builtin_offsetof(struct pal_batch_call, flags) == PAL_OFFSET_BATCH_FLAGS, "entry code");
+_Static_assert(sizeof(struct pal_batch_call) == PAL_BATCH_CALL_BYTES, "entry code");
 _Static_assert(sizeof(struct pal_mailbox) <= PAL_MAILBOX_DATA_OFFSET, "mailbox header");
 _Static_assert(__builtin_offsetof(struct pal_constants, initial_flags) == PAL_OFFSET_INITIAL_FLAGS, "entry code");
 _Static_assert(__builtin_offsetof(struct pal_constants, features) == PAL_OFFSET_FEATURES, "entry code");

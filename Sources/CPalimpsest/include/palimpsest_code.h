@@ -8,6 +8,7 @@
 // Entry code: position-independent, at most one page, mapped at PAL_ENTRY_ADDRESS.
 extern const uint8_t pal_entry_code[];
 extern const uint8_t pal_entry_code_end[];
+extern const uint8_t pal_batch_entry[];
 extern const uint8_t pal_resident_entry[];
 
 // Exception stubs for vectors 0 to 31, PAL_STUB_BYTES each.
@@ -18,6 +19,8 @@ extern const uint8_t pal_exception_stubs_end[];
 
 static inline const uint8_t *_Nonnull pal_entry_code_start(void) { return pal_entry_code; }
 static inline size_t pal_entry_code_size(void) { return (size_t)(pal_entry_code_end - pal_entry_code); }
+/// Where a batch enters, in bytes from the start of the entry code.
+static inline size_t pal_batch_entry_offset(void) { return (size_t)(pal_batch_entry - pal_entry_code); }
 /// Where a vCPU that is to stay for resident calls enters, in bytes from the start of the entry code.
 static inline size_t pal_resident_entry_offset(void) { return (size_t)(pal_resident_entry - pal_entry_code); }
 static inline const uint8_t *_Nonnull pal_exception_stubs_start(void) { return pal_exception_stubs; }

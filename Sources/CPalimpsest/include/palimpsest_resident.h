@@ -48,12 +48,4 @@ static inline struct pal_reply pal_resident_reply(const struct pal_mailbox *_Non
     return copy;
 }
 
-/// How the last call that ended with an exit came back, as a reply.
-static inline struct pal_reply pal_call_reply(const struct pal_mailbox *_Nonnull mailbox) {
-    const struct pal_call *call = &mailbox->call;
-    struct pal_reply copy = {{call->result[0], call->result[1]}, call->float_result, call->status, call->error_code,
-                             call->error, 0, 0};
-    return copy;
-}
-
 #endif

@@ -23,13 +23,14 @@ public struct GuestValueEncoder {
     /// Bytes of arguments that did not fit the mailbox.
     @usableFromInline var missingByteCount = 0
 
-    /// For the arguments of a call.
+    /// For the arguments of a call; behind the first `dataCount` bytes of the data area.
     init(
         integers: UnsafeMutablePointer<UInt64>, floats: UnsafeMutablePointer<UInt64>,
-        stack: UnsafeMutablePointer<UInt64>, data: UnsafeMutableRawBufferPointer, dataAddress: UInt64
+        stack: UnsafeMutablePointer<UInt64>, data: UnsafeMutableRawBufferPointer, dataAddress: UInt64,
+        dataCount: Int = 0
     ) {
         (integerLimit, floatLimit, stackLimit) = (6, 8, Int(PAL_MAX_STACK_WORDS))
-        dataCount = 0
+        self.dataCount = dataCount
         self.integers = integers
         self.floats = floats
         self.stack = stack

@@ -30,6 +30,7 @@ enum GuestLayout {
     static let imageStart = GuestVirtualAddress(rawValue: UInt64(PAL_IMAGE_START))
     static let imageEnd = GuestVirtualAddress(rawValue: UInt64(PAL_IMAGE_END))
     static let entry = GuestVirtualAddress(rawValue: UInt64(PAL_ENTRY_ADDRESS))
+    static let batchEntry = entry + pal_batch_entry_offset()
     static let residentEntry = entry + pal_resident_entry_offset()
     static let constants = GuestVirtualAddress(rawValue: UInt64(PAL_CONSTANTS_ADDRESS))
     static let mailbox = GuestVirtualAddress(rawValue: UInt64(PAL_MAILBOX_ADDRESS))

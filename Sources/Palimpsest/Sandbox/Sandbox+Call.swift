@@ -51,16 +51,20 @@ extension Sandbox {
         _ name: String, arguments: [AnyGuestValue], deadline: ContinuousClock.Instant? = nil
     ) throws(SandboxError) -> AnyGuestValue {
         let export = try export(name)
-        let types = arguments.map(\.type)
-        guard types == export.signature.arguments else {
-            throw .signatureMismatch(
-                function: name, expected: export.signature,
-                found: GuestSignature(result: export.signature.result, arguments: types))
-        }
+        try check(arguments, for: export)
         var encoder = try begin(export, image, deadline)
         defer { end() }
         for argument in arguments { argument.encode(into: &encoder) }
         return try AnyGuestValue.decode(export.signature.result, from: run(export, encoder))
+    }
+
+    func check(_ arguments: [AnyGuestValue], for export: GuestExport) throws(SandboxError) {
+        let types = arguments.map(\.type)
+        guard types == export.signature.arguments else {
+            throw .signatureMismatch(
+                function: export.name, expected: export.signature,
+                found: GuestSignature(result: export.signature.result, arguments: types))
+        }
     }
 
     // MARK: - The steps
@@ -92,7 +96,13 @@ extension Sandbox {
         argumentByteCount = encoder.dataCount
         let mailbox = machine.mailbox
         pal_prepare_call(mailbox, export.function, export.context, UInt64(encoder.stackCount))
-        let reply = try enter(isInitializing: false)
+        if let resident { return try decoder(export, callResident(resident)) }
+        return try decoder(export, enter(at: GuestLayout.entry))
+    }
+
+    /// What becomes the call's result.
+    /// - Throws: what the guest says went wrong.
+    func decoder(_ export: GuestExport, _ reply: pal_reply) throws(SandboxError) -> GuestValueDecoder {
         if reply.status != UInt32(PAL_CALL_OK) { throw failure(of: export, reply) }
         return GuestValueDecoder(
             first: reply.result.0, second: reply.result.1, floatingPoint: reply.float_result, sandbox: self,
@@ -111,7 +121,7 @@ extension Sandbox {
         control.start(deadline: nanoseconds, on: processor)
     }
 
-    private func makeEncoder() -> GuestValueEncoder {
+    func makeEncoder() -> GuestValueEncoder {
         let mailbox = machine.mailbox
         return GuestValueEncoder(
             integers: pal_call_integers(mailbox), floats: pal_call_floats(mailbox), stack: pal_call_stack(mailbox),

@@ -7,7 +7,7 @@ extension Sandbox {
         try claim(.now + min(configuration.initializationTimeLimit, .seconds(1 << 32)), on: nil)
         defer { control.end() }
         pal_prepare_call(machine.mailbox, entry, 0, 0)
-        try enter(isInitializing: true)
+        try enter(at: GuestLayout.entry, until: PAL_PORT_READY)
         return try readExports(machine.mailbox.pointee.ready.exports)
     }
 

@@ -2,19 +2,19 @@ import CPalimpsest
 
 /// Entering the guest and answering its exits.
 extension Sandbox {
-    /// Enters the trusted entry code and stays until the call is over: `ready` while initialising, `return` otherwise.
+    /// Enters the trusted entry code and stays until the guest writes to `port`: by default, until the call is over.
     /// - Returns: what the guest says became of the call.
     /// - Throws: `fault`, `deadlineExceeded`, `interrupted` (status `poisoned`), `unrecoverable`.
     @discardableResult
-    func enter(isInitializing: Bool) throws(SandboxError) -> pal_reply {
+    func enter(
+        at entry: GuestVirtualAddress, until port: Int32 = PAL_PORT_RETURN
+    ) throws(SandboxError) -> pal_reply {
         pendingHostError = nil
-        if let resident, !isInitializing { return try callResident(resident) }
-        machine.vcpu.load(instruction: GuestLayout.entry.rawValue, stack: GuestLayout.stackTop.rawValue)
+        machine.vcpu.load(instruction: entry.rawValue, stack: GuestLayout.stackTop.rawValue)
         while true {
             counters.vcpuRuns &+= 1
             let exit = machine.vcpu.run()
-            if case .guestPort(UInt16(PAL_PORT_RETURN)) = exit, !isInitializing { break }
-            if case .guestPort(UInt16(PAL_PORT_READY)) = exit, isInitializing { break }
+            if case .guestPort(UInt16(port)) = exit { break }
             try answer(exit)
         }
         return pal_call_reply(machine.mailbox)

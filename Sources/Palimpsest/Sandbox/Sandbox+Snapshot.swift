@@ -66,9 +66,18 @@ extension Sandbox {
     /// Claims the sandbox for something that is not a call.
     func reserve() throws(SandboxError) {
         guard control.reserve() else { throw .callInProgress }
-        guard status == .ready else {
+        if let error = statusError {
             control.end()
-            throw status == .poisoned ? .poisoned : .unrecoverable(reason: "an earlier call broke it")
+            throw error
+        }
+    }
+
+    /// Why the status allows nothing but to restore; nil if it is `ready`.
+    var statusError: SandboxError? {
+        switch status {
+        case .ready: nil
+        case .poisoned: .poisoned
+        case .unrecoverable: .unrecoverable(reason: "an earlier call broke it")
         }
     }
 

@@ -13,8 +13,9 @@ import CPalimpsest
 /// answered by the caller. A caller that has waited for as long as it is worth spinning asks for an exit, and sleeps.
 extension Sandbox {
     /// Makes the call that lies in the mailbox.
-    /// - Throws: as `enter`.
+    /// - Throws: as `enter` does.
     func callResident(_ resident: ResidentProcessor) throws(SandboxError) -> pal_reply {
+        pendingHostError = nil
         let (mailbox, constants) = (machine.mailbox, machine.constants)
         let sequence = resident.nextSequence()
         if !resident.isInside { enterResidence(resident) }

@@ -1,0 +1,181 @@
+import CPalimpsest
+
+/// Batches: many calls for the price of one entry and one exit.
+///
+/// The calls lie in the mailbox's data area, one after another, and trusted code in the guest makes them in turn, with
+/// the registers as for any call. What no later call may change before the host has seen it is copied aside:
+///
+///     | calls ...  384 bytes each | their strings and arrays | their results' | host functions' results |
+///
+/// A call that fails, or whose result finds no room, ends the entry; the rest goes into another one.
+extension Sandbox {
+    /// Calls a guest function once for each element of `arguments`, in order, without a rollback in between: a later call
+    /// sees what earlier ones left in memory.
+    ///
+    ///     let sums = try sandbox.callBatch(add, [(1, 2), (3, 4)])
+    ///
+    /// With resident calls, they are made one by one.
+    /// - Parameter deadline: for all of them together.
+    /// - Returns: what became of each call, as many as `arguments`. After one that leaves the sandbox `poisoned` or
+    ///   `unrecoverable`, those behind it have not run: their error is that.
+    /// - Throws: `SandboxError.foreignFunction`, `callInProgress`, `poisoned`, `unrecoverable`, `deadlineExceeded` (it has
+    ///   passed already): no call has run.
+    @inlinable
+    public func callBatch<Result: GuestValue, each Argument: GuestValue>(
+        _ function: GuestFunction<Result, repeat each Argument>, _ arguments: [(repeat each Argument)],
+        deadline: ContinuousClock.Instant? = nil
+    ) throws(SandboxError) -> [Swift.Result<Result, SandboxError>] {
+        try runBatch(function.export, function.image, count: arguments.count, deadline) { index, encoder in
+            let values = arguments[index]
+            repeat (each values).encode(into: &encoder)
+        } decode: { decoder throws(SandboxError) in
+            try Result.decode(from: decoder)
+        }
+    }
+
+    /// Calls a guest function without result once for each element of `arguments`.
+    @inlinable
+    public func callBatch<each Argument: GuestValue>(
+        _ function: GuestFunction<Void, repeat each Argument>, _ arguments: [(repeat each Argument)],
+        deadline: ContinuousClock.Instant? = nil
+    ) throws(SandboxError) -> [Swift.Result<Void, SandboxError>] {
+        try runBatch(function.export, function.image, count: arguments.count, deadline) { index, encoder in
+            let values = arguments[index]
+            repeat (each values).encode(into: &encoder)
+        } decode: { _ in
+        }
+    }
+
+    /// Calls a guest function once for each list of values, whose types are only known at run time.
+    /// - Throws: `unknownFunction`, `signatureMismatch` for the first list that does not fit, and as above.
+    public func callBatch(
+        _ name: String, arguments: [[AnyGuestValue]], deadline: ContinuousClock.Instant? = nil
+    ) throws(SandboxError) -> [Swift.Result<AnyGuestValue, SandboxError>] {
+        let export = try export(name)
+        for values in arguments { try check(values, for: export) }
+        return try runBatch(export, image, count: arguments.count, deadline) { index, encoder in
+            for value in arguments[index] { value.encode(into: &encoder) }
+        } decode: { decoder throws(SandboxError) in
+            try AnyGuestValue.decode(export.signature.result, from: decoder)
+        }
+    }
+
+    // MARK: - The steps
+
+    @usableFromInline
+    func runBatch<Value>(
+        _ export: GuestExport, _ image: ImageIdentity, count: Int, _ deadline: ContinuousClock.Instant?,
+        encode: (Int, inout GuestValueEncoder) -> Void,
+        decode: (GuestValueDecoder) throws(SandboxError) -> Value
+    ) throws(SandboxError) -> [Swift.Result<Value, SandboxError>] {
+        guard image === self.image else { throw .foreignFunction(name: export.name) }
+        try claim(deadline, on: resident)
+        defer { control.end() }
+        var results: [Swift.Result<Value, SandboxError>] = []
+        results.reserveCapacity(count)
+        while results.count < count {
+            if let error = statusError {
+                results.append(.failure(error))
+            } else if let entry = prepareEntry(export, from: results.count, count: count, encode) {
+                run(entry, export, decode, &results)
+            } else {
+                results.append(runAlone(export, results.count, encode, decode))
+            }
+        }
+        return results
+    }
+
+    /// Calls of a batch that lie in the mailbox.
+    private struct BatchEntry {
+        let count: Int
+        let start = GuestLayout.mailbox.rawValue + UInt64(PAL_MAILBOX_DATA_OFFSET)
+        var end: UInt64 { start + UInt64(count) * UInt64(PAL_BATCH_CALL_BYTES) }
+    }
+
+    /// Puts as many calls into the mailbox as fit its first half.
+    /// - Returns: nil if not even one does, or if calls take no entry anyway.
+    private func prepareEntry(
+        _ export: GuestExport, from first: Int, count: Int, _ encode: (Int, inout GuestValueEncoder) -> Void
+    ) -> BatchEntry? {
+        let room = mailboxDataByteCount / 2
+        let capacity = min(count - first, room / 2 / Int(PAL_BATCH_CALL_BYTES))
+        guard resident == nil, capacity > 0, let data = mailboxData.baseAddress else { return nil }
+        var used = capacity * Int(PAL_BATCH_CALL_BYTES)
+        var prepared = 0
+        while prepared < capacity {
+            let call = pal_batch_call_at(data, UInt64(prepared))
+            var encoder = makeEncoder(call, dataCount: used)
+            encode(first + prepared, &encoder)
+            guard encoder.missingByteCount == 0, encoder.dataCount <= room else { break }
+            pal_prepare_batched(call, export.function, export.context, UInt64(encoder.stackCount), export.returnsSpan)
+            used = encoder.dataCount
+            prepared += 1
+        }
+        guard prepared > 0 else { return nil }
+        let entry = BatchEntry(count: prepared)
+        // Of what is left, half for results, the other half for those of host functions.
+        let space = export.returnsSpan ? (mailboxDataByteCount - used) / 2 & ~7 : 0
+        machine.mailbox.pointee.batch = pal_batch(
+            next: entry.start, end: entry.end, space: entry.start + UInt64(used),
+            space_end: entry.start + UInt64(used + space))
+        argumentByteCount = used + space
+        hostWrittenByteCount = max(hostWrittenByteCount, Int(PAL_MAILBOX_DATA_OFFSET) + used)
+        return entry
+    }
+
+    /// Makes the calls of an entry, or some of them: one at least.
+    private func run<Value>(
+        _ entry: BatchEntry, _ export: GuestExport, _ decode: (GuestValueDecoder) throws(SandboxError) -> Value,
+        _ results: inout [Swift.Result<Value, SandboxError>]
+    ) {
+        let ending = Swift.Result { () throws(SandboxError) in try enter(at: GuestLayout.batchEntry) }
+        let made = callsMade(entry)
+        for index in 0..<made {
+            let reply = pal_batched_reply(pal_batch_call_at(mailboxData.baseAddress.unsafelyUnwrapped, UInt64(index)))
+            results.append(result(export, reply, decode))
+        }
+        counters.calls &+= UInt64(made)
+        // An entry that was stopped when its last call had come back has nothing to say about any.
+        guard made < entry.count else { return }
+        counters.calls &+= 1
+        switch ending {
+        case .success(let reply): results.append(result(export, reply, decode))
+        case .failure(let error): results.append(.failure(error))
+        }
+    }
+
+    /// How far the entry code has got. The guest may say anything.
+    private func callsMade(_ entry: BatchEntry) -> Int {
+        let next = machine.mailbox.pointee.batch.next
+        guard (entry.start...entry.end).contains(next) else { return 0 }
+        return Int(next - entry.start) / Int(PAL_BATCH_CALL_BYTES)
+    }
+
+    private func result<Value>(
+        _ export: GuestExport, _ reply: pal_reply, _ decode: (GuestValueDecoder) throws(SandboxError) -> Value
+    ) -> Swift.Result<Value, SandboxError> {
+        Swift.Result { () throws(SandboxError) in try decode(decoder(export, reply)) }
+    }
+
+    /// Makes a call as if it were not part of a batch.
+    private func runAlone<Value>(
+        _ export: GuestExport, _ index: Int, _ encode: (Int, inout GuestValueEncoder) -> Void,
+        _ decode: (GuestValueDecoder) throws(SandboxError) -> Value
+    ) -> Swift.Result<Value, SandboxError> {
+        var encoder = makeEncoder()
+        encode(index, &encoder)
+        return Swift.Result { () throws(SandboxError) in try decode(run(export, encoder)) }
+    }
+
+    private func makeEncoder(_ call: UnsafeMutablePointer<pal_batch_call>, dataCount: Int) -> GuestValueEncoder {
+        GuestValueEncoder(
+            integers: pal_batch_integers(call), floats: pal_batch_floats(call), stack: pal_batch_stack(call),
+            data: mailboxData, dataAddress: GuestLayout.mailbox.rawValue + UInt64(PAL_MAILBOX_DATA_OFFSET),
+            dataCount: dataCount)
+    }
+}
+
+extension GuestExport {
+    /// Whether the result is an address and a length.
+    fileprivate var returnsSpan: Bool { signature.result == .string || signature.result == .bytes }
+}
