@@ -105,6 +105,17 @@ final class AddressSpace {
         }
     }
 
+    /// Tells what rollbacks look at and copy now, in this process, from what they do at any other time or elsewhere.
+    struct WrittenVersion: Equatable {
+        fileprivate let list: UInt64
+        fileprivate let windows: UInt64
+
+        /// No list has version 0.
+        static let none = WrittenVersion(list: 0, windows: 0)
+    }
+
+    var writtenVersion: WrittenVersion { WrittenVersion(list: tracked.version, windows: tables.windowVersion) }
+
     // MARK: - Images
 
     /// Attaches to another image whose every difference lies in pages that `coversDifferences` found to be listed.

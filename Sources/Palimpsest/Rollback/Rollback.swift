@@ -21,8 +21,8 @@ final class Rollback {
 
     /// Does what the last rollback did, if that was to copy and calls have written no page that it did not bring back.
     /// - Returns: false, and nothing done, otherwise: collect what was written, and `restore`.
-    func repeatLast(_ memory: AddressSpace) -> Bool {
-        guard !idlePages.isLookDue, plan.follow(memory) else { return false }
+    func repeatLast(_ version: AddressSpace.WrittenVersion) -> Bool {
+        guard !idlePages.isLookDue, plan.follow(version) else { return false }
         idlePages.noteRollback()
         return true
     }

@@ -7,16 +7,15 @@ import CPalimpsest
 final class RollbackPlan {
     private var windows = UnsafeMutableBufferPointer<pal_entry_window>(start: nil, count: 0)
     private var runs = UnsafeMutableBufferPointer<pal_copy_run>(start: nil, count: 0)
-    /// Of the list it was drawn for; no list has version 0.
-    private var listVersion: UInt64 = 0
-    private var windowVersion: UInt64 = 0
+    /// What it was drawn for.
+    private var version = AddressSpace.WrittenVersion.none
 
     deinit { discard() }
 
     /// Draws the plan anew if it is out of date.
     /// - Parameter memory: without file pages on its list, and few enough not to be streamed.
     func update(_ memory: AddressSpace) {
-        guard !isCurrent(memory) else { return }
+        guard memory.writtenVersion != version else { return }
         discard()
         windows = RollbackPlan.buffer(
             memory.tables.trackedTables.map {
@@ -26,12 +25,11 @@ final class RollbackPlan {
             memory.tracked.runs.map {
                 pal_copy_run(destination: $0.destination, source: $0.source, count: $0.byteCount)
             })
-        listVersion = memory.tracked.version
-        windowVersion = memory.tables.windowVersion
+        version = memory.writtenVersion
     }
 
     func discard() {
-        listVersion = 0
+        version = .none
         windows.deallocate()
         runs.deallocate()
         windows = .init(start: nil, count: 0)
@@ -45,12 +43,10 @@ final class RollbackPlan {
     }
 
     /// Restores every written page, unless the plan is out of date or calls have written new ones: then it does nothing.
-    func follow(_ memory: AddressSpace) -> Bool {
-        isCurrent(memory)
+    /// - Parameter current: the memory's version. Not the memory itself: it would be retained, and letting go of it waits
+    ///   for every byte that was copied (an atomic instruction empties the store buffer).
+    func follow(_ current: AddressSpace.WrittenVersion) -> Bool {
+        current == version
             && pal_copy_unless_dirty(windows.baseAddress, windows.count, runs.baseAddress, runs.count)
-    }
-
-    private func isCurrent(_ memory: AddressSpace) -> Bool {
-        memory.tracked.version == listVersion && memory.tables.windowVersion == windowVersion
     }
 }

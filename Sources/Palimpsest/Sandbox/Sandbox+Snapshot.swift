@@ -95,10 +95,11 @@ extension Sandbox {
     // MARK: - The same snapshot
 
     private func rollBack() throws(SandboxError) -> RollbackReport {
-        let memory = machine.memory
-        if hostWrittenByteCount <= memory.trackedMailboxByteCount, rollback.repeatLast(memory) {
+        if hostWrittenByteCount <= machine.memory.trackedMailboxByteCount,
+            rollback.repeatLast(machine.memory.writtenVersion)
+        {
             return RollbackReport(
-                strategy: .copy, pages: memory.tracked.pageCount, newPages: 0, isFull: resident?.isInside != true)
+                strategy: .copy, pages: machine.memory.tracked.pageCount, newPages: 0, isFull: resident?.isInside != true)
         }
         let new = collectWrites()
         learnWriteSet(new)
