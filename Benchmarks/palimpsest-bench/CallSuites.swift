@@ -9,8 +9,10 @@ extension Suite {
         return Report(results: measurements.map { Record($0, floorP50: nil) })
     }
 
+    private static let batchCount = 256
+
     /// Calls by handle, each against the floor measured between them.
-    static let call = Suite(name: "call", summary: "typed calls: add, echo-64, host-add") { effort in
+    static let call = Suite(name: "call", summary: "typed calls: add, echo-64, host-add, a batch") { effort in
         var host = HostFunctions()
         try host.register("hostAdd") { (a: Int64, b: Int64) -> Int64 in a &+ b }
         let sandbox = try Sandbox(guest: BenchGuest.source(), hostFunctions: host)
@@ -18,16 +20,18 @@ extension Suite {
         let echo = try sandbox.function("echo", as: ((String) -> String).self)
         let addOnHost = try sandbox.function("addOnHost", as: ((Int64, Int64) -> Int64).self)
         let text = String(repeating: "palimpsest/64byte", count: 4).prefix(64).description
+        let numbers = (0..<batchCount).map { (Int64($0), Int64(2)) }
         let floor = "floor/kvm-run"
         var measurements = [
             Measurement(floor), Measurement("call/add", over: floor), Measurement("call/echo-64", over: floor),
-            Measurement("call/host-add", over: floor),
+            Measurement("call/host-add", over: floor), Measurement("call/batch-\(batchCount)", over: floor),
         ]
         let operations = [
             try BenchGuest.bareLoop(),
             Operation { try BenchGuest.check(sandbox.call(add, 40, 2) == 42) },
             Operation { try BenchGuest.check(sandbox.call(echo, text) == text) },
             Operation { try BenchGuest.check(sandbox.call(addOnHost, 40, 2) == 42) },
+            Operation { try BenchGuest.check(sandbox.callBatch(add, numbers).count == batchCount) },
         ]
         try Interleaving.measure(
             &measurements, operations, sampleCount: effort.sampleCount, warmUpCount: effort.warmUpCount)

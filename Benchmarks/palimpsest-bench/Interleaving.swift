@@ -4,6 +4,9 @@ import Glibc
 struct Operation {
     /// Brings about what `body` needs. Not timed.
     var prepare: () throws -> Void = {}
+    /// Around every block of samples: for what keeps a core busy and must not while others are timed. Not timed.
+    var beginBlock: () throws -> Void = {}
+    var endBlock: () -> Void = {}
     let body: () throws -> Void
 }
 
@@ -25,6 +28,7 @@ enum Interleaving {
             var count = 0
             // The fastest one says what to expect: the first few bring memory in.
             var each = UInt64.max
+            try operation.beginBlock()
             while count < warmUpCount, count < 3 || nanoseconds() - start < budget / 8 {
                 let begin = nanoseconds()
                 try operation.prepare()
@@ -32,17 +36,20 @@ enum Interleaving {
                 each = max(1, min(each, nanoseconds() - begin))
                 count += 1
             }
+            operation.endBlock()
             plans.append(min(sampleCount, max(minimumSampleCount, Int(min(budget / each, UInt64(sampleCount))))))
         }
         let rounds = max(1, sampleCount / blockSampleCount)
         for round in 0..<rounds {
             for (index, operation) in operations.enumerated() {
+                try operation.beginBlock()
                 for _ in plans[index] * round / rounds..<plans[index] * (round + 1) / rounds {
                     try operation.prepare()
                     let start = nanoseconds()
                     try operation.body()
                     measurements[index].record(nanoseconds() - start)
                 }
+                operation.endBlock()
             }
         }
     }
