@@ -28,7 +28,8 @@ __attribute__((target("avx2"))) static void make_blocks_avx2(const uint32_t stat
     make_blocks(state, blocks);
 }
 
-static void refill(struct pal_entropy *entropy) {
+void pal_entropy_prepare(struct pal_entropy *entropy) {
+    if (entropy->used < PAL_ENTROPY_BLOCKS) return;
     if (__builtin_cpu_supports("avx2")) {
         make_blocks_avx2(entropy->state, entropy->blocks);
     } else {
@@ -54,7 +55,7 @@ int pal_entropy_seed(struct pal_entropy *entropy) {
 }
 
 void pal_entropy_refresh(struct pal_entropy *entropy, struct pal_constants *constants) {
-    if (entropy->used == PAL_ENTROPY_BLOCKS) refill(entropy);
+    pal_entropy_prepare(entropy);
     uint32_t *block = entropy->blocks[entropy->used++];
     _Static_assert(sizeof entropy->blocks[0] == sizeof constants->entropy, "one block a generation");
     memcpy(constants->entropy, block, sizeof constants->entropy);

@@ -19,6 +19,9 @@ struct pal_entropy {
 /// generations of different sandboxes, processes and machines differ.
 int pal_entropy_seed(struct pal_entropy *_Nonnull entropy);
 
+/// Has the next 64 bytes ready: for when there is time.
+void pal_entropy_prepare(struct pal_entropy *_Nonnull entropy);
+
 /// Gives the guest the next 64 bytes of the stream and the next generation.
 void pal_entropy_refresh(struct pal_entropy *_Nonnull entropy, struct pal_constants *_Nonnull constants);
 

@@ -120,6 +120,9 @@ final class SandboxMachine {
         refreshEntropy()
     }
 
+    /// Makes the entropy of the next generation: for when a guest runs and there is nothing else to do.
+    func prepareEntropy() { pal_entropy_prepare(entropy) }
+
     /// A new generation with new entropy: no two lives of a guest draw the same random numbers.
     func refreshEntropy() { pal_entropy_refresh(entropy, constants) }
 

@@ -21,6 +21,7 @@ extension Sandbox {
         if !resident.isInside { enterResidence(resident) }
         pal_resident_ring(mailbox, constants, sequence)
         if !resident.isRunning, resident.isStoppedInEntryCode { resume(resident) }
+        machine.prepareEntropy()
         while !resident.awaitReply(sequence, mailbox, constants) {
             counters.vcpuRuns &+= 1
             if case .guestPort(UInt16(PAL_PORT_RETURN)) = resident.lastExit {
