@@ -3,7 +3,7 @@
 #include <immintrin.h>
 #include <string.h>
 
-enum { page_byte_count = 4096, line_byte_count = 64 };
+enum { page_byte_count = 4096, line_byte_count = 64, prefetch_byte_count = 24 << 10 };
 
 // No branch in the loop, so that it becomes vector code.
 __attribute__((always_inline)) static inline bool has_unlisted_dirty(const uint64_t *entries, size_t count) {
@@ -33,6 +33,26 @@ bool pal_copy_unless_dirty(const struct pal_entry_window *windows, size_t window
         }
     }
     return true;
+}
+
+// At most `budget` bytes of `count`; returns what is left of the budget.
+static size_t prefetch(const void *bytes, size_t count, size_t budget) {
+    if (count > budget) count = budget;
+    for (size_t offset = 0; offset < count; offset += line_byte_count) {
+        _mm_prefetch((const char *)bytes + offset, _MM_HINT_T0);
+    }
+    return budget - count;
+}
+
+void pal_prefetch_copies(const struct pal_entry_window *windows, size_t window_count, const struct pal_copy_run *runs,
+                         size_t run_count) {
+    size_t budget = prefetch_byte_count;
+    for (size_t index = 0; index < window_count; index++) {
+        budget = prefetch(windows[index].entries, windows[index].count * sizeof *windows[index].entries, budget);
+    }
+    for (size_t index = 0; index < run_count && budget > 0; index++) {
+        if (runs[index].source) budget = prefetch(runs[index].source, runs[index].count, budget);
+    }
 }
 
 // SSE2 is enough: the stores leave through the same write-combining buffers as wider ones do.

@@ -25,6 +25,27 @@ static bool go_on_spinning(struct spinning *spinning) {
     return now < spinning->end;
 }
 
+void pal_handoff_begin(struct pal_handoff *handoff) {
+    if (sched_getaffinity(0, sizeof handoff->cores, &handoff->cores) < 0) CPU_ZERO(&handoff->cores);
+    pal_handoff_note_core(handoff);
+    __atomic_store_n(&handoff->thread, gettid(), __ATOMIC_RELEASE);
+}
+
+void pal_handoff_note_core(struct pal_handoff *handoff) {
+    __atomic_store_n(&handoff->core, sched_getcpu(), __ATOMIC_RELAXED);
+}
+
+void pal_handoff_keep_apart(struct pal_handoff *handoff) {
+    int core = sched_getcpu();
+    pid_t thread = __atomic_load_n(&handoff->thread, __ATOMIC_ACQUIRE);
+    if (thread == 0 || core < 0 || core >= CPU_SETSIZE) return;
+    if (__atomic_load_n(&handoff->core, __ATOMIC_RELAXED) != core) return;
+    cpu_set_t others = handoff->cores;
+    CPU_CLR(core, &others);
+    // With one core only there is nothing to choose; if it fails, calls are slower.
+    if (CPU_COUNT(&others) > 0) sched_setaffinity(thread, sizeof others, &others);
+}
+
 void pal_handoff_pass(struct pal_handoff *handoff, uint32_t state) {
     __atomic_store_n(&handoff->state, state, __ATOMIC_SEQ_CST);
     if (__atomic_load_n(&handoff->sleepers, __ATOMIC_SEQ_CST) == 0) return;

@@ -26,6 +26,10 @@ struct pal_copy_run {
 bool pal_copy_unless_dirty(const struct pal_entry_window *_Nullable windows, size_t window_count,
                            const struct pal_copy_run *_Nullable runs, size_t run_count);
 
+/// Brings nearer what `pal_copy_unless_dirty` is going to read, as much as leaves room in a first-level cache.
+void pal_prefetch_copies(const struct pal_entry_window *_Nullable windows, size_t window_count,
+                         const struct pal_copy_run *_Nullable runs, size_t run_count);
+
 /// Copies whole pages past the caches, and brings the page at `next` nearer meanwhile: for batches larger than a cache,
 /// which would only push out what is in it. Both sides are page-aligned.
 void pal_copy_streaming(void *_Nonnull destination, const void *_Nonnull source, size_t count,

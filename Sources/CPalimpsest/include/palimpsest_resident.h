@@ -2,8 +2,10 @@
 #ifndef PALIMPSEST_RESIDENT_H
 #define PALIMPSEST_RESIDENT_H
 
+#include <sched.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "palimpsest_abi.h"
 
@@ -11,6 +13,10 @@
 struct pal_handoff {
     uint32_t state;
     uint32_t sleepers;
+    // The vCPU's thread: its id, the core it was on at the last exit, and those it may be on.
+    pid_t thread;
+    int core;
+    cpu_set_t cores;
 };
 
 static const uint32_t PAL_VCPU_STOPPED = 0;  // its owner, who answers the last exit
@@ -20,6 +26,16 @@ static const uint32_t PAL_VCPU_GONE = 2;     // nobody: the thread ends
 static inline uint32_t pal_handoff_state(const struct pal_handoff *_Nonnull handoff) {
     return __atomic_load_n(&handoff->state, __ATOMIC_ACQUIRE);
 }
+
+/// To be called by the vCPU's thread before anything else.
+void pal_handoff_begin(struct pal_handoff *_Nonnull handoff);
+
+/// The vCPU's thread notes where it is: to be called before it passes the vCPU on.
+void pal_handoff_note_core(struct pal_handoff *_Nonnull handoff);
+
+/// Moves the vCPU's thread to another core if it is on the caller's, where the two would wait for each other's time
+/// slice. Schedulers tend to put a thread where it was woken from, and some take milliseconds to think again.
+void pal_handoff_keep_apart(struct pal_handoff *_Nonnull handoff);
 
 /// Hands the vCPU over, and wakes who sleeps.
 void pal_handoff_pass(struct pal_handoff *_Nonnull handoff, uint32_t state);

@@ -19,6 +19,9 @@ final class Rollback {
         self.keepsPagesReady = keepsPagesReady
     }
 
+    /// Prepares for `repeatLast`: for when a guest runs and there is nothing else to do.
+    func prefetch() { plan.prefetch() }
+
     /// Does what the last rollback did, if that was to copy and calls have written no page that it did not bring back.
     /// - Returns: false, and nothing done, otherwise: collect what was written, and `restore`.
     func repeatLast(_ version: AddressSpace.WrittenVersion) -> Bool {

@@ -42,6 +42,9 @@ final class RollbackPlan {
         return buffer
     }
 
+    /// Brings nearer what `follow` is going to read: for when a guest runs and there is nothing else to do.
+    func prefetch() { pal_prefetch_copies(windows.baseAddress, windows.count, runs.baseAddress, runs.count) }
+
     /// Restores every written page, unless the plan is out of date or calls have written new ones: then it does nothing.
     /// - Parameter current: the memory's version. Not the memory itself: it would be retained, and letting go of it waits
     ///   for every byte that was copied (an atomic instruction empties the store buffer).

@@ -32,9 +32,10 @@ final class ResidentProcessor: @unchecked Sendable {
         parkNanoseconds = UInt64(residency.parkAfter.nanosecondsRoundedUp)
         kickSignal = pal_kick_signal()
         guard kickSignal > 0 else { throw MachineError("claiming a real-time signal", .init(rawValue: -kickSignal)) }
-        handoff = UnsafeMutableRawPointer.allocate(byteCount: 64, alignment: 64).bindMemory(
-            to: pal_handoff.self, capacity: 1)
-        handoff.initialize(to: pal_handoff(state: PAL_VCPU_STOPPED, sleepers: 0))
+        handoff = UnsafeMutableRawPointer.allocate(
+            byteCount: MemoryLayout<pal_handoff>.size, alignment: 64
+        ).bindMemory(to: pal_handoff.self, capacity: 1)
+        handoff.initialize(to: pal_handoff())
         let failure = pal_start_thread(
             { context in
                 guard let context else { return nil }
@@ -57,8 +58,10 @@ final class ResidentProcessor: @unchecked Sendable {
     /// The thread's life.
     private func serve() {
         pal_thread_accept_kicks(kickSignal)
+        pal_handoff_begin(handoff)
         while pal_handoff_await(handoff, PAL_VCPU_STOPPED) == PAL_VCPU_RUNNING {
             if let vcpu { lastExit = vcpu.run() }
+            pal_handoff_note_core(handoff)
             pal_handoff_pass(handoff, PAL_VCPU_STOPPED)
         }
     }
@@ -108,7 +111,10 @@ final class ResidentProcessor: @unchecked Sendable {
     /// Whoever has the registers next, it is not the resident code.
     func leave() { isInside = false }
 
-    func resume() { pal_handoff_pass(handoff, PAL_VCPU_RUNNING) }
+    func resume() {
+        pal_handoff_keep_apart(handoff)
+        pal_handoff_pass(handoff, PAL_VCPU_RUNNING)
+    }
 
     func awaitStop() { _ = pal_handoff_await(handoff, PAL_VCPU_RUNNING) }
 

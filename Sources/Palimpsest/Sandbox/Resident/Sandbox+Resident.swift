@@ -22,6 +22,7 @@ extension Sandbox {
         pal_resident_ring(mailbox, constants, sequence)
         if !resident.isRunning, resident.isStoppedInEntryCode { resume(resident) }
         machine.prepareEntropy()
+        rollback.prefetch()
         while !resident.awaitReply(sequence, mailbox, constants) {
             counters.vcpuRuns &+= 1
             if case .guestPort(UInt16(PAL_PORT_RETURN)) = resident.lastExit {
