@@ -25,7 +25,7 @@ final class TrackedPages {
     private(set) var version: UInt64 = 0
     private static let versions = Atomic<UInt64>(1)
 
-    var pageCount: Int { pages.count }
+    private(set) var pageCount = 0
     var addresses: [GuestVirtualAddress] { pages.map(\.address) }
     /// Leaf tables that listed pages are in.
     var tableCount: Int {
@@ -82,6 +82,7 @@ final class TrackedPages {
 
     /// Works out again where each page's content comes from: the list has grown, or the image is another.
     func rebuild(_ image: MemoryImage) {
+        pageCount = pages.count
         version = TrackedPages.versions.wrappingAdd(1, ordering: .relaxed).newValue
         pages.sort { $0.address < $1.address }
         runs.removeAll(keepingCapacity: true)

@@ -140,8 +140,7 @@ extension Sandbox {
 
     /// What a call that came back with a status other than success means.
     private func failure(of export: GuestExport, _ reply: pal_reply) -> SandboxError {
-        if reply.status == UInt32(PAL_CALL_HOST_ERROR), let error = pendingHostError {
-            pendingHostError = nil
+        if reply.status == UInt32(PAL_CALL_HOST_ERROR), let error = pendingHostError.take() {
             return error
         }
         let message = message(GuestSpan(address: reply.error.address, byteCount: reply.error.count))

@@ -74,7 +74,7 @@ extension Sandbox {
 
     /// Tells the guest that its host call failed. If it does not handle that, `error` is what the caller gets.
     private func refuse(_ error: SandboxError, _ status: Int32, _ message: String) {
-        pendingHostError = error
+        pendingHostError.set(error)
         var encoder = makeResultEncoder()
         let room = mailboxData.count - encoder.dataCount
         let text = Array(message.utf8.prefix(min(Int(PAL_MAX_MESSAGE_BYTES), room)))

@@ -9,7 +9,7 @@ extension Sandbox {
     func enter(
         at entry: GuestVirtualAddress, until port: Int32 = PAL_PORT_RETURN
     ) throws(SandboxError) -> pal_reply {
-        pendingHostError = nil
+        pendingHostError.forget()
         machine.vcpu.load(instruction: entry.rawValue, stack: GuestLayout.stackTop.rawValue)
         while true {
             counters.vcpuRuns &+= 1

@@ -23,17 +23,27 @@ public final class Sandbox {
     var counters = SandboxStatistics()
     /// Where names and signatures of host calls that cross pages are put together.
     let requestBuffer = RequestBuffer()
-    /// What a failed host function left behind, in case the guest does not handle it.
-    var pendingHostError: SandboxError?
+    var pendingHostError = PendingHostError()
     /// Bytes of the mailbox's data area that the arguments of the running call take.
     var argumentByteCount = 0
 
     /// Bytes of the mailbox that the host has written since the last rollback.
     var hostWrittenByteCount = 0
 
-    public internal(set) var status = SandboxStatus.ready
+    // Stored privately: of what others can reach, every access would be checked at run time (exclusivity).
+    private var currentStatus = SandboxStatus.ready
+    private var latestRollback: RollbackReport?
+
+    public internal(set) var status: SandboxStatus {
+        get { currentStatus }
+        set { currentStatus = newValue }
+    }
+
     /// What the last `restore` did; nil before the first.
-    public internal(set) var lastRollback: RollbackReport?
+    public internal(set) var lastRollback: RollbackReport? {
+        get { latestRollback }
+        set { latestRollback = newValue }
+    }
 
     /// What the guest registered, in its order.
     public var exports: [GuestExport] { program.exports }

@@ -36,6 +36,7 @@ final class ResidentProcessor: @unchecked Sendable {
             byteCount: MemoryLayout<pal_handoff>.size, alignment: 64
         ).bindMemory(to: pal_handoff.self, capacity: 1)
         handoff.initialize(to: pal_handoff())
+        var thread = pthread_t()
         let failure = pal_start_thread(
             { context in
                 guard let context else { return nil }
@@ -46,6 +47,7 @@ final class ResidentProcessor: @unchecked Sendable {
             handoff.deallocate()
             throw MachineError("starting a vCPU's thread", .init(rawValue: failure))
         }
+        self.thread = thread
     }
 
     /// The vCPU must be stopped.

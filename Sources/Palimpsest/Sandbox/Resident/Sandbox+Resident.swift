@@ -15,7 +15,7 @@ extension Sandbox {
     /// Makes the call that lies in the mailbox.
     /// - Throws: as `enter` does.
     func callResident(_ resident: ResidentProcessor) throws(SandboxError) -> pal_reply {
-        pendingHostError = nil
+        pendingHostError.forget()
         let (mailbox, constants) = (machine.mailbox, machine.constants)
         let sequence = resident.nextSequence()
         if !resident.isInside { enterResidence(resident) }
