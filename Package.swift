@@ -5,6 +5,7 @@ let package = Package(
     name: "palimpsest",
     products: [
         .library(name: "Palimpsest", targets: ["Palimpsest"]),
+        .library(name: "PalimpsestLifecycle", targets: ["PalimpsestLifecycle"]),
         .library(name: "GuestToolchain", targets: ["GuestToolchain"]),
         .executable(name: "palimpsest", targets: ["PalimpsestTool"]),
         .executable(name: "palimpsest-bench", targets: ["PalimpsestBench"]),
@@ -15,7 +16,9 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
     ],
     targets: [
@@ -29,7 +32,16 @@ let package = Package(
                 "CPalimpsest",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "Metrics", package: "swift-metrics"),
                 .product(name: "SystemPackage", package: "swift-system"),
+            ]),
+
+        // A pool as a service: apart, so that the engine does not depend on swift-service-lifecycle.
+        .target(
+            name: "PalimpsestLifecycle",
+            dependencies: [
+                "Palimpsest",
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ]),
 
         // Building guests: the SDK they are made with, carried inside the host binary; the compiler driver; the plugin.
@@ -65,7 +77,13 @@ let package = Package(
 
         // Tests run real guests on the real /dev/kvm.
         .testTarget(
-            name: "PalimpsestTests", dependencies: ["Palimpsest", "GuestToolchain"], exclude: ["Guests"],
+            name: "PalimpsestTests",
+            dependencies: [
+                "Palimpsest", "PalimpsestLifecycle", "GuestToolchain",
+                .product(name: "MetricsTestKit", package: "swift-metrics"),
+                .product(name: "ServiceLifecycleTestKit", package: "swift-service-lifecycle"),
+            ],
+            exclude: ["Guests"],
             resources: [.copy("Golden")], plugins: ["GuestBuilder"]),
         .testTarget(name: "PalimpsestToolTests", dependencies: ["PalimpsestTool"]),
     ]

@@ -1,0 +1,122 @@
+/// Calls guest functions at a high rate from any number of tasks, each call in a sandbox rolled back to its snapshot.
+///
+///     let pool = try SandboxPool(snapshot, hostFunctions: host)
+///     let greeting: String = try await pool.call("greet", "World", deadline: .now + .milliseconds(50))
+///     await pool.shutdown()
+///
+/// Guests run on a few threads of the pool's own, never on Swift's. What one call does, no other one can see: a fault
+/// or a stopped call costs only itself, and a sandbox is rolled back, or replaced, before it is lent again. Every call
+/// is answered exactly once: with its result, or a `SandboxPoolError`.
+public final class SandboxPool: Sendable {
+    /// The name of the snapshot that a pool is made from.
+    public static let defaultSnapshot = "default"
+
+    /// A pool of one snapshot, known as `defaultSnapshot`. Its sandboxes are made in the background.
+    /// - Parameter hostFunctions: at least those that the snapshot requires.
+    /// - Throws: `SandboxPoolError`: `invalidConfiguration`, `threadUnavailable`; `sandbox(.hostFunctionRequired)`.
+    public convenience init(
+        _ snapshot: Snapshot, configuration: SandboxPoolConfiguration = .init(), hostFunctions: HostFunctions = .init()
+    ) throws(SandboxPoolError) {
+        try self.init(configuration: configuration, hostFunctions: hostFunctions)
+        try add(snapshot, as: SandboxPool.defaultSnapshot)
+    }
+
+    /// A pool without a snapshot yet: see `add`.
+    /// - Throws: `SandboxPoolError`: `invalidConfiguration`, `threadUnavailable`.
+    public init(
+        configuration: SandboxPoolConfiguration = .init(), hostFunctions: HostFunctions = .init()
+    ) throws(SandboxPoolError) {
+    }
+
+    // MARK: - Snapshots
+
+    /// Offers the functions of a snapshot.
+    /// - Throws: `SandboxPoolError`: `snapshotNameTaken`, `shutDown`; `sandbox(.hostFunctionRequired)`.
+    public func add(_ snapshot: Snapshot, as name: String) throws(SandboxPoolError) {
+        throw .shutDown
+    }
+
+    /// Offers the functions of a snapshot that is loaded when it is first called, dropped again, least recently used first,
+    /// under the memory limit, and loaded again when it is next called.
+    /// - Parameter loading: runs on a thread of the pool's, one at a time for each name. A load that fails is the error
+    ///   of the calls that waited for it (`snapshotUnloadable`); the next call tries again.
+    /// - Throws: `SandboxPoolError`: `snapshotNameTaken`, `shutDown`.
+    public func add(
+        _ name: String, loading: @escaping @Sendable () throws -> Snapshot
+    ) throws(SandboxPoolError) {
+        throw .shutDown
+    }
+
+    /// Offers a snapshot no more: calls that wait for it end with `unknownSnapshot`, those that run go on. Nothing
+    /// happens if there is none of that name.
+    public func remove(_ name: String) {}
+
+    /// The names of all snapshots, sorted.
+    public var snapshotNames: [String] { [] }
+
+    /// What the guest of a snapshot exports. Loads it, which takes a turn in the queue, if it was never called.
+    /// - Throws: as `call` does.
+    public func exports(of snapshot: String = defaultSnapshot) async throws(SandboxPoolError) -> [GuestExport] {
+        throw .shutDown
+    }
+
+    // MARK: - Calls
+
+    /// Calls a guest function.
+    ///
+    /// - Parameters:
+    ///   - deadline: for waiting and running together, to the millisecond; nil is the configuration's `callTimeLimit`. One
+    ///     that has passed runs nothing.
+    /// - Throws: `SandboxPoolError`: `unknownSnapshot`, `snapshotUnloadable`, `memoryLimitReached`; `overloaded`,
+    ///   `deadlineExceededInQueue`, `shutDown`; `cancelled` when the task is; and `sandbox` with what the call ended in.
+    public func call<Result: GuestValue, each Argument: GuestValue>(
+        _ function: String, _ arguments: repeat each Argument, snapshot: String = defaultSnapshot,
+        deadline: ContinuousClock.Instant? = nil
+    ) async throws(SandboxPoolError) -> Result {
+        throw .shutDown
+    }
+
+    /// Calls a guest function without result.
+    public func call<each Argument: GuestValue>(
+        _ function: String, _ arguments: repeat each Argument, snapshot: String = defaultSnapshot,
+        deadline: ContinuousClock.Instant? = nil
+    ) async throws(SandboxPoolError) {
+        throw .shutDown
+    }
+
+    /// Calls a guest function with values whose types are only known at run time.
+    public func call(
+        _ function: String, arguments: [AnyGuestValue], snapshot: String = defaultSnapshot,
+        deadline: ContinuousClock.Instant? = nil
+    ) async throws(SandboxPoolError) -> AnyGuestValue {
+        throw .shutDown
+    }
+
+    /// Lends a sandbox for several calls, with one rollback at the end.
+    ///
+    /// - Parameter body: runs on one of the pool's threads, which it occupies until it returns.
+    /// - Throws: as `call` does; a `SandboxError` that `body` throws as `sandbox`, any other error as `body`.
+    public func withSandbox<Value: Sendable>(
+        snapshot: String = defaultSnapshot, deadline: ContinuousClock.Instant? = nil,
+        _ body: @escaping @Sendable (borrowing LentSandbox) throws -> Value
+    ) async throws(SandboxPoolError) -> Value {
+        throw .shutDown
+    }
+
+    // MARK: - The pool itself
+
+    public var statistics: SandboxPoolStatistics { .init() }
+
+    /// Whether the pool takes calls: false from the beginning of a shutdown on.
+    public var isOpen: Bool { false }
+
+    /// Takes no more calls, and waits until those that wait and run are answered; from `deadline` on, it refuses those
+    /// that wait and stops the guests (both: `shutDown`). nil waits for ever.
+    ///
+    /// When it returns, the pool's threads, sandboxes and descriptors are gone. A host function, a loading closure or a
+    /// closure of `withSandbox` that does not return cannot be stopped: it is waited for. Can be called again, also
+    /// meanwhile, with an earlier deadline.
+    ///
+    /// A pool that nobody holds any more, never shut down, answers the calls it has, then ends by itself.
+    public func shutdown(deadline: ContinuousClock.Instant? = nil) async {}
+}
