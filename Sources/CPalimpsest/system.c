@@ -101,6 +101,17 @@ int pal_start_thread(void *(*body)(void *), void *context, pthread_t *thread) {
     return failure;
 }
 
+bool pal_semaphore_wait_until(sem_t *semaphore, uint64_t time) {
+    const struct timespec limit = {(time_t)(time / 1000000000), (long)(time % 1000000000)};
+    int result;
+    do {
+        result = sem_clockwait(semaphore, CLOCK_MONOTONIC, &limit);
+    } while (result != 0 && errno == EINTR);
+    return result == 0;
+}
+
+void pal_thread_set_name(const char *name) { pthread_setname_np(pthread_self(), name); }
+
 void pal_initialize_constants(struct pal_constants *constants) {
     const uint16_t default_control_word = 0x037f;
     const uint32_t default_mxcsr = 0x1f80;

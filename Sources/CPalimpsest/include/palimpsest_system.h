@@ -3,6 +3,7 @@
 #define PALIMPSEST_SYSTEM_H
 
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -26,6 +27,15 @@ void pal_thread_accept_kicks(int signal);
 
 /// Nanoseconds of CLOCK_MONOTONIC.
 uint64_t pal_monotonic_nanoseconds(void);
+
+/// Waits for a semaphore until a time, in nanoseconds of CLOCK_MONOTONIC; false if it came first.
+bool pal_semaphore_wait_until(sem_t *_Nonnull semaphore, uint64_t time);
+
+/// Gives this thread a name of at most 15 bytes (pthread_setname_np(3)).
+void pal_thread_set_name(const char *_Nonnull name);
+
+/// Tells the processor that this thread is looking at the same memory again and again.
+static inline void pal_pause(void) { __builtin_ia32_pause(); }
 
 /// Fills `bytes` from getrandom(2); minus errno on failure.
 int pal_random_bytes(void *_Nonnull bytes, size_t count);

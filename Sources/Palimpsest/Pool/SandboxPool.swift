@@ -11,6 +11,8 @@ public final class SandboxPool: Sendable {
     /// The name of the snapshot that a pool is made from.
     public static let defaultSnapshot = "default"
 
+    private let engine: PoolEngine
+
     /// A pool of one snapshot, known as `defaultSnapshot`. Its sandboxes are made in the background.
     /// - Parameter hostFunctions: at least those that the snapshot requires.
     /// - Throws: `SandboxPoolError`: `invalidConfiguration`, `threadUnavailable`; `sandbox(.hostFunctionRequired)`.
@@ -26,14 +28,17 @@ public final class SandboxPool: Sendable {
     public init(
         configuration: SandboxPoolConfiguration = .init(), hostFunctions: HostFunctions = .init()
     ) throws(SandboxPoolError) {
+        engine = try PoolEngine(configuration, hostFunctions)
     }
+
+    deinit { engine.abandon() }
 
     // MARK: - Snapshots
 
     /// Offers the functions of a snapshot.
     /// - Throws: `SandboxPoolError`: `snapshotNameTaken`, `shutDown`; `sandbox(.hostFunctionRequired)`.
     public func add(_ snapshot: Snapshot, as name: String) throws(SandboxPoolError) {
-        throw .shutDown
+        try engine.add(snapshot, nil, as: name)
     }
 
     /// Offers the functions of a snapshot that is loaded when it is first called, dropped again, least recently used first,
@@ -44,20 +49,23 @@ public final class SandboxPool: Sendable {
     public func add(
         _ name: String, loading: @escaping @Sendable () throws -> Snapshot
     ) throws(SandboxPoolError) {
-        throw .shutDown
+        try engine.add(nil, loading, as: name)
     }
 
     /// Offers a snapshot no more: calls that wait for it end with `unknownSnapshot`, those that run go on. Nothing
     /// happens if there is none of that name.
-    public func remove(_ name: String) {}
+    public func remove(_ name: String) { engine.remove(name) }
 
     /// The names of all snapshots, sorted.
-    public var snapshotNames: [String] { [] }
+    public var snapshotNames: [String] { engine.state.withLock { $0.lanes.keys.sorted() } }
 
     /// What the guest of a snapshot exports. Loads it, which takes a turn in the queue, if it was never called.
     /// - Throws: as `call` does.
-    public func exports(of snapshot: String = defaultSnapshot) async throws(SandboxPoolError) -> [GuestExport] {
-        throw .shutDown
+    nonisolated(nonsending) public func exports(
+        of snapshot: String = defaultSnapshot
+    ) async throws(SandboxPoolError) -> [GuestExport] {
+        if let known = engine.state.withLock({ $0.lanes[snapshot]?.snapshot }) { return known.exports }
+        return try await withSandbox(snapshot: snapshot) { $0.exports }
     }
 
     // MARK: - Calls
@@ -69,46 +77,62 @@ public final class SandboxPool: Sendable {
     ///     that has passed runs nothing.
     /// - Throws: `SandboxPoolError`: `unknownSnapshot`, `snapshotUnloadable`, `memoryLimitReached`; `overloaded`,
     ///   `deadlineExceededInQueue`, `shutDown`; `cancelled` when the task is; and `sandbox` with what the call ended in.
-    public func call<Result: GuestValue, each Argument: GuestValue>(
+    nonisolated(nonsending) public func call<Result: GuestValue, each Argument: GuestValue>(
         _ function: String, _ arguments: repeat each Argument, snapshot: String = defaultSnapshot,
         deadline: ContinuousClock.Instant? = nil
     ) async throws(SandboxPoolError) -> Result {
-        throw .shutDown
+        let call = TypedPoolCall(function: function, deadline: limit(deadline)) { sandbox, call in
+            try sandbox.call(function, repeat each arguments, deadline: call.deadline) as Result
+        }
+        return try await engine.perform(call, in: snapshot)
     }
 
     /// Calls a guest function without result.
-    public func call<each Argument: GuestValue>(
+    nonisolated(nonsending) public func call<each Argument: GuestValue>(
         _ function: String, _ arguments: repeat each Argument, snapshot: String = defaultSnapshot,
         deadline: ContinuousClock.Instant? = nil
     ) async throws(SandboxPoolError) {
-        throw .shutDown
+        let call = TypedPoolCall(function: function, deadline: limit(deadline)) { sandbox, call in
+            try sandbox.call(function, repeat each arguments, deadline: call.deadline)
+        }
+        return try await engine.perform(call, in: snapshot)
     }
 
     /// Calls a guest function with values whose types are only known at run time.
-    public func call(
+    nonisolated(nonsending) public func call(
         _ function: String, arguments: [AnyGuestValue], snapshot: String = defaultSnapshot,
         deadline: ContinuousClock.Instant? = nil
     ) async throws(SandboxPoolError) -> AnyGuestValue {
-        throw .shutDown
+        let call = TypedPoolCall(function: function, deadline: limit(deadline)) { sandbox, call in
+            try sandbox.call(function, arguments: arguments, deadline: call.deadline)
+        }
+        return try await engine.perform(call, in: snapshot)
     }
 
     /// Lends a sandbox for several calls, with one rollback at the end.
     ///
     /// - Parameter body: runs on one of the pool's threads, which it occupies until it returns.
     /// - Throws: as `call` does; a `SandboxError` that `body` throws as `sandbox`, any other error as `body`.
-    public func withSandbox<Value: Sendable>(
+    nonisolated(nonsending) public func withSandbox<Value: Sendable>(
         snapshot: String = defaultSnapshot, deadline: ContinuousClock.Instant? = nil,
         _ body: @escaping @Sendable (borrowing LentSandbox) throws -> Value
     ) async throws(SandboxPoolError) -> Value {
-        throw .shutDown
+        let call = TypedPoolCall(function: nil, deadline: limit(deadline)) { sandbox, call in
+            try body(LentSandbox(sandbox, to: call))
+        }
+        return try await engine.perform(call, in: snapshot)
+    }
+
+    private func limit(_ deadline: ContinuousClock.Instant?) -> ContinuousClock.Instant? {
+        deadline ?? engine.configuration.callTimeLimit.map { .now + $0 }
     }
 
     // MARK: - The pool itself
 
-    public var statistics: SandboxPoolStatistics { .init() }
+    public var statistics: SandboxPoolStatistics { engine.state.withLock { $0.current } }
 
     /// Whether the pool takes calls: false from the beginning of a shutdown on.
-    public var isOpen: Bool { false }
+    public var isOpen: Bool { engine.state.withLock { $0.phase == .open } }
 
     /// Takes no more calls, and waits until those that wait and run are answered; from `deadline` on, it refuses those
     /// that wait and stops the guests (both: `shutDown`). nil waits for ever.
@@ -118,5 +142,7 @@ public final class SandboxPool: Sendable {
     /// meanwhile, with an earlier deadline.
     ///
     /// A pool that nobody holds any more, never shut down, answers the calls it has, then ends by itself.
-    public func shutdown(deadline: ContinuousClock.Instant? = nil) async {}
+    public func shutdown(deadline: ContinuousClock.Instant? = nil) async {
+        await engine.shutDown(until: PoolCall.nanoseconds(deadline))
+    }
 }

@@ -3,6 +3,8 @@ import Logging
 
 /// Sizes and limits of a pool.
 public struct SandboxPoolConfiguration: Sendable {
+    /// What the pool is called in metrics (label `pool`) and log lines.
+    public var name: String
     /// How many sandboxes there are, of all snapshots together. The pool makes the lower bound in the background as soon
     /// as it has a snapshot; more, up to the upper bound, when calls wait; and closes those again that nobody has
     /// needed for `idleTimeLimit`. 1 to 16,384.
@@ -44,8 +46,9 @@ public struct SandboxPoolConfiguration: Sendable {
         threadLimitPerSnapshot: Int? = nil, queueLimit: Int = 1_024, memoryLimit: Int? = nil,
         rollback: SandboxPoolRollback = .everyCall, sandbox: SandboxConfiguration = .init(),
         callTimeLimit: Duration? = nil, idleTimeLimit: Duration = .seconds(60),
-        logger: Logger = Logger(label: "palimpsest.pool")
+        name: String = "pool", logger: Logger = Logger(label: "palimpsest.pool")
     ) {
+        self.name = name
         self.sandboxCount = sandboxCount
         self.threadCount = threadCount
         self.threadLimitPerSnapshot = threadLimitPerSnapshot
@@ -58,11 +61,40 @@ public struct SandboxPoolConfiguration: Sendable {
         self.logger = logger
     }
 
-    /// So many sandboxes, no fewer and no more; 0 and less are refused by the pool.
+    /// So many sandboxes, no fewer and no more.
     public init(sandboxCount: Int, threadCount: Int = processorCount) {
         self.init(sandboxCount: sandboxCount...sandboxCount, threadCount: threadCount)
     }
 
-    /// Processors this process may run on (sched_getaffinity(2)), as sysconf(3) has them.
+    /// Processors that are online (sysconf(3)).
     public static var processorCount: Int { max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
+
+    /// - Throws: `SandboxPoolError.invalidConfiguration`, naming the first number that is out of range.
+    func validate() throws(SandboxPoolError) {
+        let numbers = [
+            ("sandboxCount", sandboxCount.lowerBound, SandboxPoolConfiguration.sandboxCountRange),
+            ("sandboxCount", sandboxCount.upperBound, SandboxPoolConfiguration.sandboxCountRange),
+            ("threadCount", threadCount, SandboxPoolConfiguration.threadCountRange),
+            ("threadLimitPerSnapshot", threadLimitPerSnapshot ?? threadCount, 1...max(1, threadCount)),
+            ("queueLimit", queueLimit, SandboxPoolConfiguration.queueLimitRange),
+            ("memoryLimit", memoryLimit ?? .max, PooledSandbox.expectedByteCount...Int.max),
+            ("callTimeLimit (seconds)", callTimeLimit.map(\.wholeSeconds) ?? 1, 1...Int.max),
+            ("idleTimeLimit (seconds)", idleTimeLimit.wholeSeconds, 1...Int.max),
+        ]
+        for (name, value, range) in numbers where !range.contains(value) {
+            let end = range.upperBound == .max ? "or more" : "to \(range.upperBound)"
+            throw .invalidConfiguration(name: name, value: value, expected: "\(range.lowerBound) \(end)")
+        }
+        let most = MachineCapacity.sandboxCount
+        guard sandboxCount.lowerBound <= most else {
+            throw .invalidConfiguration(
+                name: "sandboxCount", value: sandboxCount.lowerBound,
+                expected: "at most \(most): what this process's descriptors (ulimit -n) and the free memory are enough for")
+        }
+    }
+}
+
+extension Duration {
+    /// Rounded up; zero for what is not above zero.
+    fileprivate var wholeSeconds: Int { self > .zero ? max(1, Int(components.seconds)) : 0 }
 }

@@ -1,0 +1,117 @@
+import CPalimpsest
+
+/// What the pool's threads do all day.
+extension PoolEngine {
+    /// How long a thread without work looks for more before it sleeps: 50 us, in nanoseconds. Waking a sleeping thread
+    /// takes several microseconds on either side; a caller with one call after the other comes back sooner than that.
+    static let lookingTime: UInt64 = 50_000
+
+    /// A worker's life.
+    func work(_ worker: PoolWorker) {
+        while true {
+            let now = pal_monotonic_nanoseconds()
+            switch state.withLock({ $0.next(for: worker, now: now) }) {
+            case .run(let call, let sandbox): run(call, in: sandbox, worker, since: now)
+            case .load(let lane): load(lane)
+            case .make(let lane, let snapshot): make(lane, snapshot, worker)
+            case .close(let sandbox): noteEviction(of: sandbox)
+            case .refuse(let calls, let error): for call in calls { refuse(call, error) }
+            case .park: park(worker)
+            case .leave: return
+            }
+        }
+    }
+
+    /// One thread may look for work at a time, so that a pool without any costs half of two processors at most.
+    private func park(_ worker: PoolWorker) {
+        let isAlone = lookingCount.add(1, ordering: .relaxed).oldValue == 0
+        let isWoken = isAlone && worker.look(nanoseconds: PoolEngine.lookingTime)
+        lookingCount.subtract(1, ordering: .relaxed)
+        if !isWoken { worker.sleep() }
+    }
+
+    // MARK: - Calls
+
+    private func run(_ call: PoolCall, in sandbox: PooledSandbox, _ worker: PoolWorker, since start: UInt64) {
+        let error = call.run(in: sandbox.sandbox)
+        let stopped = state.withLock { $0.end(call, error) }
+        if let stopped { call.refuse(stopped) } else { call.answer() }
+        // The caller has its result: from here on, nobody waits but calls in the queue.
+        let end = pal_monotonic_nanoseconds()
+        sandbox.lane.metrics.function(call.function, of: sandbox.snapshot).ran(error, nanoseconds: end - start)
+        bringBack(sandbox, worker, since: end)
+    }
+
+    private func bringBack(_ sandbox: PooledSandbox, _ worker: PoolWorker, since start: UInt64) {
+        let isBroken = sandbox.sandbox.status == .unrecoverable
+        var report: RollbackReport?
+        if configuration.rollback == .everyCall || sandbox.sandbox.status != .ready {
+            do throws(SandboxError) {
+                report = try sandbox.sandbox.restore(sandbox.snapshot)
+            } catch {
+                // Thrown away; another one is made when no call needs this thread.
+                state.withLock { $0.replace(sandbox) }
+                return noteReplacement(of: sandbox, "it cannot be rolled back: \(error)")
+            }
+        }
+        if report?.newPages ?? 0 > 0 || report?.strategy == .replace { sandbox.measure() }
+        let now = pal_monotonic_nanoseconds()
+        let current = state.withLock { state in
+            state.rolledBack(report, replacingMachine: isBroken)
+            state.giveBack(sandbox, worker: worker, now: now)
+            return state.current
+        }
+        metrics.record(current)
+        if let report { sandbox.lane.metrics.rolledBack(report, nanoseconds: now - start) }
+        if isBroken { noteReplacement(of: sandbox, "its virtual machine was in no known state") }
+    }
+
+    private func noteReplacement(of sandbox: PooledSandbox, _ reason: String) {
+        sandbox.lane.metrics.replacements.increment()
+        warn("Sandbox replaced: \(reason).", snapshot: sandbox.lane.name)
+    }
+
+    private func noteEviction(of sandbox: PooledSandbox) {
+        sandbox.lane.metrics.evictions.increment()
+        debug("Sandbox evicted.", snapshot: sandbox.lane.name)
+    }
+
+    // MARK: - Sandboxes
+
+    private func load(_ lane: SnapshotLane) {
+        do {
+            guard let load = lane.load else { return }
+            let snapshot = try load()
+            try check(snapshot)
+            let worker = state.withLock { state in
+                state.loaded(lane, snapshot)
+                return state.takeParked()
+            }
+            worker?.wake()
+            debug("Snapshot loaded.", snapshot: lane.name)
+        } catch {
+            let calls = state.withLock { $0.loadFailed(lane) }
+            let reason = error as? SandboxPoolError ?? .snapshotUnloadable(name: lane.name, error: error)
+            for call in calls { refuse(call, reason) }
+            warn("Snapshot cannot be loaded: \(error)", snapshot: lane.name)
+        }
+    }
+
+    private func make(_ lane: SnapshotLane, _ snapshot: Snapshot, _ worker: PoolWorker) {
+        do throws(SandboxError) {
+            let sandbox = try Sandbox(
+                from: snapshot, configuration: configuration.sandbox, hostFunctions: hostFunctions)
+            let pooled = PooledSandbox(sandbox, of: lane, snapshot, worker: worker.index)
+            let next = state.withLock { state in
+                state.made(pooled, worker: worker, now: pal_monotonic_nanoseconds())
+                return state.waitingCount > 1 ? state.takeParked() : nil
+            }
+            next?.wake()
+            debug("Sandbox made.", snapshot: lane.name)
+        } catch {
+            let calls = state.withLock { $0.makingFailed(lane, error, now: pal_monotonic_nanoseconds()) }
+            for call in calls { refuse(call, .sandbox(error)) }
+            warn("No sandbox to be had: \(error)", snapshot: lane.name)
+        }
+    }
+}

@@ -1,0 +1,126 @@
+import CPalimpsest
+import Logging
+import Synchronization
+
+/// What is behind a `SandboxPool`: the state, and the threads that work on it. Lives as long as they do, the pool
+/// itself gone or not.
+///
+///     tasks ------ call, cancel, shutdown ------> PoolState <------ next, give back ------ workers (PoolEngine+Work)
+///                                                     ^------------ what is due ---------- keeper (PoolEngine+Keeper)
+final class PoolEngine: Sendable {
+    let configuration: SandboxPoolConfiguration
+    let hostFunctions: HostFunctions
+    let metrics: PoolMetrics
+    let state: Mutex<PoolState>
+    let life = Mutex(PoolLife())
+    let keeperSpot = ParkingSpot()
+    let logBudget = Mutex(LogBudget())
+    /// Threads that look for work without sleeping.
+    let lookingCount = Atomic<Int>(0)
+
+    /// - Throws: `SandboxPoolError`: `invalidConfiguration`, `threadUnavailable`.
+    init(_ configuration: SandboxPoolConfiguration, _ hostFunctions: HostFunctions) throws(SandboxPoolError) {
+        try configuration.validate()
+        self.configuration = configuration
+        self.hostFunctions = hostFunctions
+        metrics = PoolMetrics(pool: configuration.name)
+        state = Mutex(PoolState(configuration))
+        do throws(SandboxPoolError) {
+            try startThreads()
+        } catch {
+            abandon()
+            throw error
+        }
+    }
+
+    // MARK: - Calls
+
+    /// Has a call done, and waits for what becomes of it.
+    nonisolated(nonsending) func perform<Value: Sendable>(
+        _ call: TypedPoolCall<Value>, in snapshot: String
+    ) async throws(SandboxPoolError) -> Value {
+        let outcome = await withTaskCancellationHandler {
+            await withUnsafeContinuation { continuation in
+                call.await(continuation)
+                admit(call, to: snapshot)
+            }
+        } onCancel: {
+            cancel(call)
+        }
+        return try outcome.get()
+    }
+
+    private func admit(_ call: PoolCall, to snapshot: String) {
+        let arrival = state.withLock { $0.enqueue(call, for: snapshot) }
+        arrival.wakes?.wake()
+        if arrival.wakesKeeper { keeperSpot.wake() }
+        if let pushedOut = arrival.pushedOut { refuse(pushedOut, overloaded) }
+        if let refusal = arrival.refusal { refuse(call, refusal) }
+    }
+
+    private var overloaded: SandboxPoolError {
+        .overloaded(waiting: state.withLock { $0.waitingCount }, limit: configuration.queueLimit)
+    }
+
+    private func cancel(_ call: PoolCall) {
+        let (isRefused, wakesKeeper) = state.withLock { $0.cancel(call) }
+        if wakesKeeper { keeperSpot.wake() }
+        if isRefused { refuse(call, .cancelled(whileRunning: false)) }
+    }
+
+    /// Answers a call that has ended without running.
+    func refuse(_ call: PoolCall, _ error: SandboxPoolError) {
+        call.refuse(error)
+        guard let lane = call.lane else { return }
+        if case .overloaded = error { lane.metrics.overloads.increment() }
+        lane.metrics.function(call.function, of: nil).refused(error)
+    }
+
+    // MARK: - Snapshots
+
+    func add(
+        _ snapshot: Snapshot?, _ load: (@Sendable () throws -> Snapshot)?, as name: String
+    ) throws(SandboxPoolError) {
+        if let snapshot { try check(snapshot) }
+        let lane = SnapshotLane(name, snapshot: snapshot, load: load, metrics: metrics.lane(name))
+        let worker = try state.withLock { state throws(SandboxPoolError) in
+            try state.add(lane)
+            return state.takeParked()
+        }
+        worker?.wake()
+    }
+
+    func check(_ snapshot: Snapshot) throws(SandboxPoolError) {
+        do throws(SandboxError) {
+            try hostFunctions.check(snapshot.requiredHostFunctions)
+        } catch {
+            throw .sandbox(error)
+        }
+    }
+
+    func remove(_ name: String) {
+        let (lane, calls, worker) = state.withLock { state in
+            (state.lanes[name], state.removeLane(name), state.takeParked())
+        }
+        worker?.wake()
+        for call in calls { refuse(call, .unknownSnapshot(name: name, available: names)) }
+        lane?.metrics.destroy()
+    }
+
+    private var names: [String] { state.withLock { $0.names } }
+
+    // MARK: - Log
+
+    /// Something that guests, or a machine at its limits, can bring about at any rate.
+    func warn(_ message: @autoclosure () -> Logger.Message, snapshot: String) {
+        guard let suppressed = logBudget.withLock({ $0.take(now: pal_monotonic_nanoseconds()) }) else { return }
+        var metadata: Logger.Metadata = ["pool": "\(configuration.name)", "snapshot": "\(snapshot)"]
+        if suppressed > 0 { metadata["suppressed"] = "\(suppressed)" }
+        configuration.logger.warning(message(), metadata: metadata)
+    }
+
+    func debug(_ message: @autoclosure () -> Logger.Message, snapshot: String) {
+        configuration.logger.debug(
+            message(), metadata: ["pool": "\(configuration.name)", "snapshot": "\(snapshot)"])
+    }
+}

@@ -1,0 +1,56 @@
+/// What is due at a time rather than when something happens: the keeper thread's work.
+extension PoolState {
+    /// How often a stop that has missed its guest is repeated, and the end of a shutdown looked for: 1 ms, in nanoseconds.
+    static let tick: UInt64 = 1_000_000
+
+    /// What the keeper is to do now, and when it has to look again.
+    struct Duty {
+        var expired: [PoolCall] = []
+        var shutDown: [PoolCall] = []
+        var wakes: [PoolWorker] = []
+        /// Nanoseconds of the monotonic clock.
+        var nextTime = UInt64.max
+        /// All other threads have left, and it was the last duty.
+        var isLast = false
+    }
+
+    mutating func duty(now: UInt64) -> Duty {
+        var duty = Duty()
+        while let call = takeExpired(now: now) { duty.expired.append(call) }
+        if phase == .draining, now >= cutOffTime { duty.shutDown = cutOff() }
+        stopping.removeAll { $0.phase != .running || $0.interrupt() }
+        duty.wakes = takeParkedIfDrained()
+        if upkeepTime <= now, let worker = takeParked() { duty.wakes.append(worker) }
+        duty.isLast = phase != .open && workerCount == 0
+        duty.nextTime = min(deadlines.earliest, max(upkeepTime, now + PoolState.tick))
+        if phase != .open || !stopping.isEmpty { duty.nextTime = min(duty.nextTime, now + PoolState.tick) }
+        keeperTime = duty.nextTime
+        return duty
+    }
+
+    /// The first that a shutdown does, and every time its deadline is brought forward.
+    /// - Returns: whom to wake beside the keeper.
+    mutating func drain(until time: UInt64) -> [PoolWorker] {
+        if phase == .open { phase = .draining }
+        cutOffTime = min(cutOffTime, time)
+        return takeParkedIfDrained()
+    }
+
+    /// A shutdown is over: nothing waits any more, and what runs is stopped.
+    private mutating func cutOff() -> [PoolCall] {
+        phase = .cut
+        var call = running.first
+        while let each = call {
+            if each.stop == nil { _ = stop(each, .shutDown) }
+            call = each.links.next
+        }
+        return lanes.values.flatMap { removeAll(from: $0) }
+    }
+
+    /// All threads have left: lets go of everything.
+    mutating func close() {
+        phase = .closed
+        lanes = [:]
+        home = nil
+    }
+}

@@ -1,0 +1,360 @@
+/// All that is going on in a pool, and the only place where that changes: every method is one step, taken under the
+/// pool's lock, which never waits for anything. What a step decides, its caller carries out without the lock.
+///
+///     tasks               under the lock                                  threads
+///
+///     call --- enqueue -> lane "a"   | c c c |   idle | s s |   <- next --  run, roll back, give back
+///     call --- enqueue -> lane "b"   | c |       idle |     |               make a sandbox, load a snapshot
+///     cancel -- remove -> lane "c"   |   |       idle | s |                 close a sandbox
+///                            ^
+///                       deadlines <---------------------- expire -------  keeper: whatever is due at a time
+///
+/// **Order.** A lane is one snapshot's queue, first come, first served. Lanes with calls take turns, one call each: a
+/// tenant with a thousand calls waiting is as far from its next one as a tenant with one. A full queue costs the
+/// lane that fills it: the newest call of the longest lane gives way.
+///
+/// **Threads.** Whatever takes time is a `Work` that a thread fetches by `next`; a thread that finds none parks. One call
+/// wakes at most one thread. A call waits in its lane until a thread has a sandbox for it, so it can be cancelled
+/// and can expire while that is being made.
+///
+/// **Sandboxes.** A thread that finds a call without a sandbox makes one: a new one while there is room
+/// (`PoolState+Room.swift`); otherwise it closes the least recently used idle one, takes the next `Work`, and finds room.
+struct PoolState {
+    enum Phase { case open, draining, cut, closed }
+
+    /// What a thread is to do next.
+    enum Work {
+        case run(PoolCall, PooledSandbox)
+        case load(SnapshotLane)
+        case make(SnapshotLane, Snapshot)
+        case close(PooledSandbox)
+        case refuse([PoolCall], SandboxPoolError)
+        case park
+        case leave
+    }
+
+    let limits: SandboxPoolConfiguration
+    var phase = Phase.open
+    /// When a shutdown stops being patient.
+    var cutOffTime = UInt64.max
+    var workerCount = 0
+    /// Threads without work, the one that has been so for the shortest time last.
+    var parked: [PoolWorker] = []
+
+    var lanes: [String: SnapshotLane] = [:]
+    /// Those with calls waiting, the next one first.
+    var turns = LinkedList<SnapshotLane>()
+    var waitingCount = 0
+    var running = LinkedList<PoolCall>()
+    var deadlines = DeadlineQueue()
+    /// Running calls that an interrupt has missed: it is repeated until they end.
+    var stopping: [PoolCall] = []
+
+    var makingCount = 0
+    /// Sandboxes that are lent, being rolled back, idle or being made.
+    var sandboxCount = 0
+    var idleCount = 0
+    /// No idle sandbox has been so for too long before this time.
+    var idleCheckTime: UInt64 = 0
+    /// To be closed as soon as a thread has time.
+    var doomed: [PooledSandbox] = []
+    /// Whose sandboxes the lower bound is made of: the lane called last.
+    var home: SnapshotLane?
+    /// Lanes that a sandbox is missing from, because it was thrown away.
+    var owed: [SnapshotLane] = []
+    /// No more sandboxes than `ceiling` before this time: the machine had none to give.
+    var growthRetryTime: UInt64 = 0
+    var ceiling = 0
+    var memory = PoolMemory()
+
+    /// When the keeper looks next; what is due earlier has to wake it.
+    var keeperTime: UInt64 = 0
+    var statistics = SandboxPoolStatistics()
+
+    init(_ limits: SandboxPoolConfiguration) { self.limits = limits }
+
+    var threadLimitPerSnapshot: Int { limits.threadLimitPerSnapshot ?? limits.threadCount }
+
+    // MARK: - Calls come
+
+    /// What became of a call on its arrival, and what that asks of its caller.
+    struct Arrival {
+        /// It is answered already: with this.
+        var refusal: SandboxPoolError?
+        /// Another call, which has to give way.
+        var pushedOut: PoolCall?
+        var wakes: PoolWorker?
+        var wakesKeeper = false
+    }
+
+    mutating func enqueue(_ call: PoolCall, for name: String) -> Arrival {
+        var arrival = Arrival()
+        if let refusal = refusal(of: call, for: name, &arrival) {
+            call.phase = .ended
+            arrival.refusal = refusal
+            return arrival
+        }
+        guard let lane = call.lane else { return arrival }
+        call.phase = .waiting
+        lane.waiting.append(call)
+        waitingCount += 1
+        if !lane.isInTurn {
+            turns.append(lane)
+            lane.isInTurn = true
+        }
+        deadlines.insert(call)
+        arrival.wakes = takeParked(preferring: lane.idle.last?.lastWorker)
+        arrival.wakesKeeper = keeperIsLate(for: call.deadlineNanoseconds)
+        return arrival
+    }
+
+    /// Why a call cannot wait; nil, and its lane is set, if it can.
+    private mutating func refusal(
+        of call: PoolCall, for name: String, _ arrival: inout Arrival
+    ) -> SandboxPoolError? {
+        guard phase == .open else { return .shutDown }
+        guard call.stop == nil else { return cancelled(whileRunning: false) }
+        guard call.deadlineNanoseconds > 0 else { return expired() }
+        guard let lane = lanes[name] else {
+            return .unknownSnapshot(name: name, available: names)
+        }
+        call.lane = lane
+        guard waitingCount >= limits.queueLimit + freeCount else { return nil }
+        statistics.overloads += 1
+        let overloaded = SandboxPoolError.overloaded(waiting: waitingCount, limit: limits.queueLimit)
+        guard let longest = longestLane, longest.waiting.count > lane.waiting.count + 1, let newest = longest.waiting.last
+        else { return overloaded }
+        remove(newest)
+        arrival.pushedOut = newest
+        return nil
+    }
+
+    /// Calls that could begin at once if they were all there is.
+    private var freeCount: Int {
+        max(0, min(limits.threadCount, limits.sandboxCount.upperBound) - running.count - makingCount)
+    }
+
+    private var longestLane: SnapshotLane? {
+        var longest = turns.first
+        var lane = turns.first
+        while let candidate = lane {
+            if candidate.waiting.count > longest?.waiting.count ?? 0 { longest = candidate }
+            lane = candidate.links.next
+        }
+        return longest
+    }
+
+    // MARK: - Calls go
+
+    /// Takes a waiting call out of everything; whoever asked for it answers it.
+    mutating func remove(_ call: PoolCall) {
+        unqueue(call)
+        call.phase = .ended
+    }
+
+    private mutating func unqueue(_ call: PoolCall) {
+        guard let lane = call.lane else { return }
+        lane.waiting.remove(call)
+        waitingCount -= 1
+        deadlines.remove(call)
+        if lane.waiting.count == 0 {
+            turns.remove(lane)
+            lane.isInTurn = false
+        }
+    }
+
+    /// Ends everything that waits in a lane.
+    mutating func removeAll(from lane: SnapshotLane) -> [PoolCall] {
+        var calls: [PoolCall] = []
+        while let call = lane.waiting.first {
+            remove(call)
+            calls.append(call)
+        }
+        return calls
+    }
+
+    /// Its task does not want it any more.
+    /// - Returns: whether it is to be refused (it was waiting), and whether the keeper is needed (the guest is not
+    ///   stopped yet).
+    mutating func cancel(_ call: PoolCall) -> (isRefused: Bool, wakesKeeper: Bool) {
+        switch call.phase {
+        case .new: call.stop = .cancelled
+        case .waiting:
+            remove(call)
+            statistics.cancellations += 1
+            return (true, false)
+        case .running where call.stop == nil: return (false, stop(call, .cancelled))
+        case .running, .ended: break
+        }
+        return (false, false)
+    }
+
+    /// - Returns: whether the keeper has to be woken.
+    mutating func stop(_ call: PoolCall, _ reason: PoolCall.Stop) -> Bool {
+        call.stop = reason
+        call.isToStop.store(true, ordering: .releasing)
+        guard !call.interrupt() else { return false }
+        stopping.append(call)
+        return keeperIsLate(for: 0)
+    }
+
+    /// The first call whose deadline has passed in the queue; it is to be refused.
+    mutating func takeExpired(now: UInt64) -> PoolCall? {
+        guard let call = deadlines.first, call.deadlineNanoseconds <= now else { return nil }
+        remove(call)
+        statistics.timeouts += 1
+        return call
+    }
+
+    private mutating func cancelled(whileRunning: Bool) -> SandboxPoolError {
+        statistics.cancellations += 1
+        return .cancelled(whileRunning: whileRunning)
+    }
+
+    private mutating func expired() -> SandboxPoolError {
+        statistics.timeouts += 1
+        return .deadlineExceededInQueue
+    }
+
+    // MARK: - Calls run
+
+    /// What a thread does next. It parks, or leaves for good, if that is what comes back.
+    mutating func next(for worker: PoolWorker, now: UInt64) -> Work {
+        if let sandbox = doomed.popLast() ?? takeExcess() { return .close(sandbox) }
+        if let work = nextCall(for: worker, now: now) { return work }
+        if phase != .open, waitingCount == 0 {
+            if let sandbox = takeLeastRecentlyUsed() { return .close(sandbox) }
+            workerCount -= 1
+            return .leave
+        }
+        if phase == .open, let work = upkeep(now: now) { return work }
+        parked.append(worker)
+        return .park
+    }
+
+    /// The first lane whose turn it is and for whose first call something can be done.
+    private mutating func nextCall(for worker: PoolWorker, now: UInt64) -> Work? {
+        var candidate = turns.first
+        while let lane = candidate {
+            candidate = lane.links.next
+            guard lane.runningCount + lane.makingCount < threadLimitPerSnapshot else { continue }
+            if let call = lane.waiting.first, let sandbox = lane.takeIdle(for: worker.index) {
+                begin(call, in: sandbox, now: now)
+                return .run(call, sandbox)
+            }
+            if let work = make(for: lane, now: now) { return work }
+        }
+        return nil
+    }
+
+    private mutating func begin(_ call: PoolCall, in sandbox: PooledSandbox, now: UInt64) {
+        let lane = sandbox.lane
+        unqueue(call)
+        if lane.isInTurn {
+            turns.remove(lane)
+            turns.append(lane)
+        }
+        idleCount -= 1
+        call.phase = .running
+        call.sandbox = sandbox
+        running.append(call)
+        lane.runningCount += 1
+        lane.lastUse = now
+        home = lane
+        statistics.calls += 1
+    }
+
+    /// A call has come back from its guest. Nobody can stop it any more.
+    /// - Returns: what to answer instead of the outcome, if it was stopped by someone.
+    mutating func end(_ call: PoolCall, _ error: SandboxError?) -> SandboxPoolError? {
+        call.phase = .ended
+        call.sandbox = nil
+        running.remove(call)
+        call.lane?.runningCount -= 1
+        if !stopping.isEmpty { stopping.removeAll { $0 === call } }
+        switch error {
+        case .interrupted: return call.stop == .shutDown ? .shutDown : cancelled(whileRunning: true)
+        case .deadlineExceeded: statistics.timeouts += 1
+        case .some(let error) where error.isFault: statistics.faults += 1
+        default: break
+        }
+        return nil
+    }
+
+    mutating func rolledBack(_ report: RollbackReport?, replacingMachine: Bool) {
+        if replacingMachine { statistics.replacements += 1 }
+        guard let report else { return }
+        statistics.rollbacks += 1
+        statistics.pagesRestored += UInt64(report.pages)
+    }
+
+    /// A sandbox is ready to be lent.
+    mutating func giveBack(_ sandbox: PooledSandbox, worker: PoolWorker, now: UInt64) {
+        let lane = sandbox.lane
+        memory.update(sandbox)
+        sandbox.lastUse = now
+        sandbox.lastWorker = worker.index
+        lane.lastUse = now
+        lane.sandboxByteCount = sandbox.byteCount
+        guard !lane.isRemoved else { return doom(sandbox) }
+        lane.idle.append(sandbox)
+        idleCount += 1
+    }
+
+    /// A sandbox cannot be lent any more: its thread throws it away.
+    mutating func replace(_ sandbox: PooledSandbox) {
+        statistics.replacements += 1
+        uncount(sandbox)
+        if !sandbox.lane.isRemoved { owed.append(sandbox.lane) }
+    }
+
+    /// The first of all snapshots' names.
+    var names: [String] { Array(lanes.keys.sorted().prefix(PoolState.nameLimit)) }
+
+    /// As many names as an error lists.
+    static let nameLimit = 32
+
+    /// What is to be seen of all this now.
+    var current: SandboxPoolStatistics {
+        var current = statistics
+        current.waiting = waitingCount
+        current.running = running.count
+        current.idle = idleCount
+        current.sandboxes = sandboxCount
+        current.memoryByteCount = memory.byteCount
+        return current
+    }
+
+    // MARK: - Threads
+
+    /// A parked thread for something new: one that is still looking, otherwise the preferred one, otherwise the last.
+    mutating func takeParked(preferring index: Int? = nil) -> PoolWorker? {
+        guard !parked.isEmpty else { return nil }
+        let chosen = parked.lastIndex { $0.isLooking } ?? parked.lastIndex { $0.index == index }
+        return parked.remove(at: chosen ?? parked.count - 1)
+    }
+
+    /// Everyone, when the last call of a shutdown has gone.
+    mutating func takeParkedIfDrained() -> [PoolWorker] {
+        guard phase != .open, waitingCount == 0 else { return [] }
+        defer { parked = [] }
+        return parked
+    }
+
+    /// True if the keeper would come too late for something at `time`: it is to be woken, once.
+    mutating func keeperIsLate(for time: UInt64) -> Bool {
+        guard time < keeperTime else { return false }
+        keeperTime = 0
+        return true
+    }
+}
+
+extension SandboxError {
+    /// The guest, or the machine under it, went wrong: the sandbox is `poisoned` or `unrecoverable`.
+    var isFault: Bool {
+        switch self {
+        case .fault, .invalidPointer, .unrecoverable, .mappedFileUnreadable: true
+        default: false
+        }
+    }
+}

@@ -1,0 +1,24 @@
+import Synchronization
+
+/// One of the threads that calls run on, as the others see it.
+final class PoolWorker: Sendable {
+    let index: Int
+    private let spot = ParkingSpot()
+    private let looking = Atomic<Bool>(false)
+
+    init(index: Int) { self.index = index }
+
+    /// Parked, but not asleep yet: waking it costs no system call.
+    var isLooking: Bool { looking.load(ordering: .relaxed) }
+
+    func wake() { spot.wake() }
+
+    /// Looks for so long whether it is woken. True if it was; otherwise it has to `sleep`.
+    func look(nanoseconds: UInt64) -> Bool {
+        looking.store(true, ordering: .relaxed)
+        defer { looking.store(false, ordering: .relaxed) }
+        return spot.spin(nanoseconds: nanoseconds)
+    }
+
+    func sleep() { spot.sleep() }
+}

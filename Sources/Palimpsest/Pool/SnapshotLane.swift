@@ -1,0 +1,46 @@
+/// One snapshot of a pool: its calls in the order they came, and its idle sandboxes. Guarded by the pool's lock.
+final class SnapshotLane: LinkedNode, @unchecked Sendable {
+    let name: String
+    /// Loads the snapshot; nil if it was given.
+    let load: (@Sendable () throws -> Snapshot)?
+    let metrics: LaneMetrics
+    /// nil until it is loaded, and again after it was dropped.
+    var snapshot: Snapshot?
+    var isLoading = false
+    var isRemoved = false
+    /// No sandbox is made in advance before this time: the last attempt failed.
+    var retryTime: UInt64 = 0
+
+    var waiting = LinkedList<PoolCall>()
+    var runningCount = 0
+    var makingCount = 0
+    /// All there are of this snapshot, those being made included.
+    var sandboxCount = 0
+    /// The most recently used one last.
+    var idle: [PooledSandbox] = []
+    /// Among the lanes that have calls waiting.
+    var links = Links<SnapshotLane>()
+    var isInTurn = false
+    /// When a call last began or ended here.
+    var lastUse: UInt64 = 0
+    /// What a sandbox of this snapshot took when last measured.
+    var sandboxByteCount = PooledSandbox.expectedByteCount
+
+    init(_ name: String, snapshot: Snapshot?, load: (@Sendable () throws -> Snapshot)?, metrics: LaneMetrics) {
+        self.name = name
+        self.snapshot = snapshot
+        self.load = load
+        self.metrics = metrics
+    }
+
+    /// How many idle sandboxes are looked at for one that this thread used last.
+    private static let searchLimit = 8
+
+    /// The most recently used idle sandbox; of the last few, one that this thread used last.
+    func takeIdle(for worker: Int) -> PooledSandbox? {
+        guard !idle.isEmpty else { return nil }
+        let own = idle.indices.suffix(SnapshotLane.searchLimit).last { idle[$0].lastWorker == worker }
+        guard let own else { return idle.removeLast() }
+        return idle.remove(at: own)
+    }
+}
