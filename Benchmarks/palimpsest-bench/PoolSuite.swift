@@ -1,6 +1,7 @@
 import Dispatch
 import Glibc
 import Palimpsest
+import Synchronization
 
 extension Suite {
     /// Calls to a pool from tasks, each beside a call and a rollback of a bare sandbox.
@@ -17,51 +18,70 @@ extension Suite {
     private static func latencies(_ snapshot: Snapshot, _ effort: Effort) throws -> Report {
         let pool = try SandboxPool(snapshot)
         let bare = try BareCaller(snapshot)
-        let taskCounts = [1, 2, 8, 64]
         var floor = Measurement(floorName)
-        var measurements = taskCounts.map { Measurement("pool/call/tasks=\($0)", over: floorName) }
-        for round in 0..<effort.sampleCount / 256 {
+        var cases: [(caller: PoolCaller, taskCount: Int, measurement: Measurement)] = []
+        for isOnPool in [false, true] {
+            for taskCount in [1, 2, 8, 64] {
+                let name = "pool/call/tasks=\(taskCount)\(isOnPool ? onPool : "")"
+                cases.append((PoolCaller(pool, isOnPool: isOnPool), taskCount, Measurement(name, over: floorName)))
+            }
+        }
+        for round in 0...effort.sampleCount / 256 {
             for _ in 0..<256 {
                 let time = try bare.time()
                 if round > 0 { floor.record(time) }
             }
-            for (index, taskCount) in taskCounts.enumerated() {
-                let times = try PoolCaller(pool).times(taskCount: taskCount, callCount: 256 / min(taskCount, 8))
-                if round > 0 { for time in times { measurements[index].record(time) } }
+            for index in cases.indices {
+                let taskCount = cases[index].taskCount
+                let times = try cases[index].caller.times(taskCount: taskCount, callCount: 256 / min(taskCount, 8))
+                if round > 0 { for time in times { cases[index].measurement.record(time) } }
             }
         }
         try wait { await pool.shutdown() }
         return Report(
-            results: [Record(floor, floorP50: nil)] + measurements.map { Record($0, floorP50: floor.p50) })
+            results: [Record(floor, floorP50: nil)] + cases.map { Record($0.measurement, floorP50: floor.p50) })
     }
+
+    /// What is added to the names of results whose tasks run on the pool's own threads.
+    private static let onPool = "/on-pool"
 
     /// One sample is the time of a call in a window of many calls: the ratio is one over how many times the bare
     /// sandbox's rate the pool reaches.
     private static func throughputs(_ snapshot: Snapshot, _ effort: Effort) throws -> Report {
         let name = "\(floorName)/window"
         let bare = try BareCaller(snapshot)
-        var floor = Measurement(name)
-        let pools = try [1, 2].map { threadCount in
-            try SandboxPool(snapshot, configuration: .init(sandboxCount: 1...threadCount, threadCount: threadCount))
-        }
-        var measurements = (1...2).map { Measurement("pool/throughput/threads=\($0)", over: name) }
+        let bares = try TwoBareCallers(snapshot)
         let callCount = 512
-        for round in 0..<effort.sampleCount / 500 {
-            let time = try bare.time(callCount: callCount)
-            if round > 0 { floor.record(time) }
-            for (index, pool) in pools.enumerated() {
-                let time = try PoolCaller(pool).time(taskCount: 16, callCount: callCount / 16)
+        var measurements = [Measurement(name), Measurement("\(name)/two-threads", over: name)]
+        var operations: [() throws -> UInt64] = [
+            { try bare.time(callCount: callCount) }, { try bares.time(callCount: callCount) },
+        ]
+        var pools: [SandboxPool] = []
+        for threadCount in [1, 2] {
+            let pool = try SandboxPool(
+                snapshot, configuration: .init(sandboxCount: 1...threadCount, threadCount: threadCount))
+            pools.append(pool)
+            for isOnPool in [false, true] {
+                let caller = PoolCaller(pool, isOnPool: isOnPool)
+                let suffix = isOnPool ? onPool : ""
+                measurements.append(Measurement("pool/throughput/threads=\(threadCount)\(suffix)", over: name))
+                operations.append { try caller.time(taskCount: 16, callCount: callCount / 16) }
+            }
+        }
+        for round in 0...max(20, effort.sampleCount / 250) {
+            for (index, operation) in operations.enumerated() {
+                let time = try operation()
                 if round > 0 { measurements[index].record(time) }
             }
         }
         for pool in pools { try wait { await pool.shutdown() } }
-        return Report(
-            results: [Record(floor, floorP50: nil)] + measurements.map { Record($0, floorP50: floor.p50) })
+        let floorP50 = measurements[0].p50
+        return Report(results: measurements.map { Record($0, floorP50: $0.floor == nil ? nil : floorP50) })
     }
 }
 
 /// A sandbox that one thread calls and rolls back.
-struct BareCaller {
+struct BareCaller: @unchecked Sendable {
     private let sandbox: Sandbox
     private let snapshot: Snapshot
     private let add: GuestFunction<Int64, Int64, Int64>
@@ -86,18 +106,42 @@ struct BareCaller {
     }
 }
 
+/// Two sandboxes on two threads: what two processors have to give, without a pool.
+struct TwoBareCallers {
+    private let callers: [BareCaller]
+
+    init(_ snapshot: Snapshot) throws { callers = try (0..<2).map { _ in try BareCaller(snapshot) } }
+
+    /// Nanoseconds a call, of so many.
+    func time(callCount: Int) throws -> UInt64 {
+        let start = nanosecondsNow()
+        let failures = Mutex(0)
+        DispatchQueue.concurrentPerform(iterations: 2) { index in
+            do { _ = try callers[index].time(callCount: callCount / 2) } catch { failures.withLock { $0 += 1 } }
+        }
+        try BenchGuest.check(failures.withLock { $0 } == 0)
+        return (nanosecondsNow() - start) / UInt64(callCount)
+    }
+}
+
 /// Tasks that call a pool, each one call after the other.
 struct PoolCaller {
     private let pool: SandboxPool
 
-    init(_ pool: SandboxPool) { self.pool = pool }
+    /// Whether the tasks run on the pool's own threads.
+    private let isOnPool: Bool
+
+    init(_ pool: SandboxPool, isOnPool: Bool) {
+        self.pool = pool
+        self.isOnPool = isOnPool
+    }
 
     /// Nanoseconds of every call.
     func times(taskCount: Int, callCount: Int) throws -> [UInt64] {
-        try wait { [pool] in
+        try wait { [pool, isOnPool] in
             try await withThrowingTaskGroup(of: [UInt64].self) { group in
                 for _ in 0..<taskCount {
-                    group.addTask {
+                    group.addTask(executorPreference: isOnPool ? pool.taskExecutor : nil) {
                         var times: [UInt64] = []
                         times.reserveCapacity(callCount)
                         for _ in 0..<callCount {

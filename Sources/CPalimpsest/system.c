@@ -110,6 +110,15 @@ bool pal_semaphore_wait_until(sem_t *semaphore, uint64_t time) {
     return result == 0;
 }
 
+static _Thread_local const void *thread_pool;
+static _Thread_local bool thread_runs_task;
+const void *pal_thread_pool(void) { return thread_pool; }
+bool pal_thread_runs_task(void) { return thread_runs_task; }
+void pal_thread_set_pool(const void *pool, bool runs_task) {
+    thread_pool = pool;
+    thread_runs_task = runs_task;
+}
+
 void pal_thread_set_name(const char *name) { pthread_setname_np(pthread_self(), name); }
 
 void pal_initialize_constants(struct pal_constants *constants) {

@@ -31,6 +31,11 @@ uint64_t pal_monotonic_nanoseconds(void);
 /// Waits for a semaphore until a time, in nanoseconds of CLOCK_MONOTONIC; false if it came first.
 bool pal_semaphore_wait_until(sem_t *_Nonnull semaphore, uint64_t time);
 
+/// The pool that this thread is one of, or NULL; and whether it is running a piece of a task just now.
+const void *_Nullable pal_thread_pool(void);
+bool pal_thread_runs_task(void);
+void pal_thread_set_pool(const void *_Nonnull pool, bool runs_task);
+
 /// Gives this thread a name of at most 15 bytes (pthread_setname_np(3)).
 void pal_thread_set_name(const char *_Nonnull name);
 

@@ -35,7 +35,7 @@ final class ParkingSpot: @unchecked Sendable {
     }
 
     /// How often the semaphore is looked at between two looks at the clock.
-    private static let looksPerClock = 16
+    static let looksPerClock = 16
 
     /// Until it is woken or until a time, in nanoseconds of the monotonic clock.
     func sleep(until time: UInt64) {

@@ -8,6 +8,7 @@ extension PoolEngine {
 
     /// A worker's life.
     func work(_ worker: PoolWorker) {
+        pal_thread_set_pool(identity, false)
         while true {
             let now = pal_monotonic_nanoseconds()
             switch state.withLock({ $0.next(for: worker, now: now) }) {
@@ -15,6 +16,7 @@ extension PoolEngine {
             case .load(let lane): load(lane)
             case .make(let lane, let snapshot): make(lane, snapshot, worker)
             case .close(let sandbox): noteEviction(of: sandbox)
+            case .job(let job): run(job)
             case .refuse(let calls, let error): for call in calls { refuse(call, error) }
             case .park: park(worker)
             case .leave: return
@@ -30,6 +32,12 @@ extension PoolEngine {
         if !isWoken { worker.sleep() }
     }
 
+    private func run(_ job: PoolJob) {
+        pal_thread_set_pool(identity, true)
+        job.run()
+        pal_thread_set_pool(identity, false)
+    }
+
     // MARK: - Calls
 
     private func run(_ call: PoolCall, in sandbox: PooledSandbox, _ worker: PoolWorker, since start: UInt64) {
@@ -39,10 +47,12 @@ extension PoolEngine {
         // The caller has its result: from here on, nobody waits but calls in the queue.
         let end = pal_monotonic_nanoseconds()
         sandbox.lane.metrics.function(call.function, of: sandbox.snapshot).ran(error, nanoseconds: end - start)
-        bringBack(sandbox, worker, since: end)
+        bringBack(sandbox, worker, since: end, callDuration: end - start)
     }
 
-    private func bringBack(_ sandbox: PooledSandbox, _ worker: PoolWorker, since start: UInt64) {
+    private func bringBack(
+        _ sandbox: PooledSandbox, _ worker: PoolWorker, since start: UInt64, callDuration: UInt64
+    ) {
         let isBroken = sandbox.sandbox.status == .unrecoverable
         var report: RollbackReport?
         if configuration.rollback == .everyCall || sandbox.sandbox.status != .ready {
@@ -58,6 +68,7 @@ extension PoolEngine {
         let now = pal_monotonic_nanoseconds()
         let current = state.withLock { state in
             state.rolledBack(report, replacingMachine: isBroken)
+            sandbox.lane.noteCall(nanoseconds: callDuration)
             state.giveBack(sandbox, worker: worker, now: now)
             return state.current
         }

@@ -40,23 +40,39 @@ final class PoolEngine: Sendable {
         _ call: TypedPoolCall<Value>, in snapshot: String
     ) async throws(SandboxPoolError) -> Value {
         let outcome = await withTaskCancellationHandler {
-            await withUnsafeContinuation { continuation in
-                call.await(continuation)
-                admit(call, to: snapshot)
-            }
+            if admit(call, to: snapshot) { call.look(nanoseconds: 2 * PoolState.shortDuration) }
+            return await call.wait()
         } onCancel: {
             cancel(call)
         }
         return try outcome.get()
     }
 
-    private func admit(_ call: PoolCall, to snapshot: String) {
-        let arrival = state.withLock { $0.enqueue(call, for: snapshot) }
+    /// - Returns: whether its answer is to be expected before long.
+    private func admit(_ call: PoolCall, to snapshot: String) -> Bool {
+        let bringer = bringer
+        let arrival = state.withLock { $0.enqueue(call, for: snapshot, from: bringer) }
         arrival.wakes?.wake()
         if arrival.wakesKeeper { keeperSpot.wake() }
         if let pushedOut = arrival.pushedOut { refuse(pushedOut, overloaded) }
         if let refusal = arrival.refusal { refuse(call, refusal) }
+        return arrival.isImminent
     }
+
+    /// Takes a job; false if the threads are about to leave.
+    func take(_ job: PoolJob) -> Bool {
+        // What a job brings about has to begin while the job goes on; what an answer does can wait for its thread.
+        let bringer = pal_thread_runs_task() ? .stranger : bringer
+        let (isTaken, worker) = state.withLock { $0.enqueue(job, from: bringer) }
+        worker?.wake()
+        return isTaken
+    }
+
+    /// A task that calls is about to be suspended: its thread is free.
+    private var bringer: PoolState.Bringer { pal_thread_pool() == identity ? .worker : .stranger }
+
+    /// What threads of this pool are marked with.
+    var identity: UnsafeRawPointer { UnsafeRawPointer(Unmanaged.passUnretained(self).toOpaque()) }
 
     private var overloaded: SandboxPoolError {
         .overloaded(waiting: state.withLock { $0.waitingCount }, limit: configuration.queueLimit)

@@ -3,6 +3,8 @@ import Synchronization
 /// One of the threads that calls run on, as the others see it.
 final class PoolWorker: Sendable {
     let index: Int
+    /// Guarded by the pool's lock.
+    nonisolated(unsafe) var hasRunJob = false
     private let spot = ParkingSpot()
     private let looking = Atomic<Bool>(false)
 

@@ -23,6 +23,8 @@ final class SnapshotLane: LinkedNode, @unchecked Sendable {
     var isInTurn = false
     /// When a call last began or ended here.
     var lastUse: UInt64 = 0
+    /// What its calls take, in nanoseconds: the average of the last few, of which each counts as 100 us at most.
+    private(set) var callDuration: UInt64 = 0
     /// What a sandbox of this snapshot took when last measured.
     var sandboxByteCount = PooledSandbox.expectedByteCount
 
@@ -32,6 +34,8 @@ final class SnapshotLane: LinkedNode, @unchecked Sendable {
         self.load = load
         self.metrics = metrics
     }
+
+    func noteCall(nanoseconds: UInt64) { callDuration = (7 * callDuration + min(nanoseconds, 100_000)) / 8 }
 
     /// How many idle sandboxes are looked at for one that this thread used last.
     private static let searchLimit = 8

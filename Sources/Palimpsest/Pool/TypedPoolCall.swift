@@ -1,11 +1,19 @@
+import CPalimpsest
+import Synchronization
+
 /// A call with its body and whoever waits for its value.
 final class TypedPoolCall<Value: Sendable>: PoolCall, @unchecked Sendable {
     typealias Outcome = Result<Value, SandboxPoolError>
 
+    /// Who is where: the caller may still be looking when the answer comes, or be suspended already.
+    private enum Progress: UInt8, AtomicRepresentable { case pending, suspended, answered }
+
     private let body: @Sendable (Sandbox, PoolCall) throws -> Value
-    private var outcome: Outcome?
-    /// Set once, before the call is given to the pool. Unsafe, as its one resumption is `PoolCall`'s invariant.
-    private var continuation: UnsafeContinuation<Outcome, Never>?
+    private let progress = Atomic<Progress>(.pending)
+    /// Written before `progress` becomes `answered`, read after.
+    private var outcome = Outcome.failure(.shutDown)
+    /// Written before `progress` becomes `suspended`, read after. Unsafe, as its one resumption is `progress`'s invariant.
+    private var continuation: UnsafeContinuation<Void, Never>?
 
     init(
         function: String?, deadline: ContinuousClock.Instant?,
@@ -14,9 +22,6 @@ final class TypedPoolCall<Value: Sendable>: PoolCall, @unchecked Sendable {
         self.body = body
         super.init(function: function, deadline: deadline)
     }
-
-    /// Who is to be answered.
-    func await(_ continuation: UnsafeContinuation<Outcome, Never>) { self.continuation = continuation }
 
     override func run(in sandbox: Sandbox) -> SandboxError? {
         do {
@@ -33,15 +38,35 @@ final class TypedPoolCall<Value: Sendable>: PoolCall, @unchecked Sendable {
     }
 
     override func answer() {
-        guard let outcome else { return }
-        self.outcome = nil
-        resume(outcome)
+        if progress.exchange(.answered, ordering: .acquiringAndReleasing) == .suspended { continuation?.resume() }
     }
 
-    override func refuse(_ error: SandboxPoolError) { resume(.failure(error)) }
+    override func refuse(_ error: SandboxPoolError) {
+        outcome = .failure(error)
+        answer()
+    }
 
-    private func resume(_ outcome: Outcome) {
-        continuation?.resume(returning: outcome)
-        continuation = nil
+    /// Waits for the answer without suspending the task, for at most so long.
+    func look(nanoseconds: UInt64) {
+        let end = pal_monotonic_nanoseconds() &+ nanoseconds
+        while pal_monotonic_nanoseconds() < end {
+            for _ in 0..<ParkingSpot.looksPerClock {
+                if progress.load(ordering: .relaxed) == .answered { return }
+                pal_pause()
+            }
+        }
+    }
+
+    /// What became of it. Once.
+    nonisolated(nonsending) func wait() async -> Outcome {
+        if progress.load(ordering: .acquiring) != .answered {
+            await withUnsafeContinuation { continuation in
+                self.continuation = continuation
+                let suspension = progress.compareExchange(
+                    expected: .pending, desired: .suspended, ordering: .acquiringAndReleasing)
+                if !suspension.exchanged { continuation.resume() }
+            }
+        }
+        return outcome
     }
 }
