@@ -80,6 +80,7 @@ let package = Package(
             name: "PalimpsestTests",
             dependencies: [
                 "Palimpsest", "PalimpsestLifecycle", "GuestToolchain",
+                .product(name: "Metrics", package: "swift-metrics"),
                 .product(name: "MetricsTestKit", package: "swift-metrics"),
                 .product(name: "ServiceLifecycleTestKit", package: "swift-service-lifecycle"),
             ],

@@ -42,7 +42,7 @@ extension PoolEngine {
 
     private func run(_ call: PoolCall, in sandbox: PooledSandbox, _ worker: PoolWorker, since start: UInt64) {
         let error = call.run(in: sandbox.sandbox)
-        let stopped = state.withLock { $0.end(call, error) }
+        let stopped = state.withLock { $0.end(call, error, worker: worker) }
         if let stopped { call.refuse(stopped) } else { call.answer() }
         // The caller has its result: from here on, nobody waits but calls in the queue.
         let end = pal_monotonic_nanoseconds()
@@ -68,7 +68,7 @@ extension PoolEngine {
         let now = pal_monotonic_nanoseconds()
         let current = state.withLock { state in
             state.rolledBack(report, replacingMachine: isBroken)
-            sandbox.lane.noteCall(nanoseconds: callDuration)
+            sandbox.lane.note(call: callDuration, rollback: now - start)
             state.giveBack(sandbox, worker: worker, now: now)
             return state.current
         }

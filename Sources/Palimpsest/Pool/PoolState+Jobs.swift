@@ -15,11 +15,11 @@ extension PoolState {
         return (true, workerForNews(from: bringer))
     }
 
-    /// A thread for what has just come. None, if a thread of the pool's own has brought it and there is nothing else: it is
-    /// about to look for work itself, sooner than another one could be woken.
+    /// A thread for what has just come. None, if there are enough that are about to look for work themselves, sooner than
+    /// another one could be woken: those that roll back, and the one that has brought it.
     mutating func workerForNews(from bringer: Bringer, preferring index: Int? = nil) -> PoolWorker? {
-        let mayLeaveIt = bringer == .worker && waitingCount + jobs.count == 1
-        if mayLeaveIt, !parked.contains(where: \.isLooking) { return nil }
+        let comingCount = max(returningCount, bringer == .worker ? 1 : 0)
+        if waitingCount + jobs.count <= comingCount, !parked.contains(where: \.isLooking) { return nil }
         return takeParked(preferring: index)
     }
 

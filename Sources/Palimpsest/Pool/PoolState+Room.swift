@@ -56,26 +56,24 @@ extension PoolState {
             return .load(lane)
         }
         if sandboxCount >= countLimit(now) { return takeLeastRecentlyUsed().map { .close($0) } }
-        if let limit = limits.memoryLimit, memory.byteCount + lane.sandboxByteCount > limit {
-            return makeRoom(for: lane, limit)
-        }
+        if let sandbox = takeExcess(beside: lane.sandboxByteCount, except: lane) { return .close(sandbox) }
+        guard fits(lane) else { return sandboxCount > 0 ? nil : refuseForMemory(lane) }
         return beginMaking(lane, snapshot)
+    }
+
+    private func fits(_ lane: SnapshotLane) -> Bool {
+        memory.byteCount + lane.sandboxByteCount <= limits.memoryLimit ?? .max
+    }
+
+    /// Nothing is there that could be waited for.
+    private mutating func refuseForMemory(_ lane: SnapshotLane) -> Work {
+        let byteCount = memory.byteCount + lane.sandboxByteCount
+        return .refuse(
+            removeAll(from: lane), .memoryLimitReached(byteCount: byteCount, limit: limits.memoryLimit ?? .max))
     }
 
     private func countLimit(_ now: UInt64) -> Int {
         now < growthRetryTime ? min(ceiling, limits.sandboxCount.upperBound) : limits.sandboxCount.upperBound
-    }
-
-    /// A step towards room under the memory limit; nil if what runs has to end first.
-    private mutating func makeRoom(for lane: SnapshotLane, _ limit: Int) -> Work? {
-        if let sandbox = takeLeastRecentlyUsed() { return .close(sandbox) }
-        while memory.byteCount + lane.sandboxByteCount > limit, unloadSnapshot(except: lane) {}
-        if memory.byteCount + lane.sandboxByteCount <= limit, let snapshot = lane.snapshot {
-            return beginMaking(lane, snapshot)
-        }
-        guard sandboxCount == 0 else { return nil }
-        let byteCount = memory.byteCount + lane.sandboxByteCount
-        return .refuse(removeAll(from: lane), .memoryLimitReached(byteCount: byteCount, limit: limit))
     }
 
     private mutating func beginMaking(_ lane: SnapshotLane, _ snapshot: Snapshot) -> Work {
@@ -117,16 +115,34 @@ extension PoolState {
 
     // MARK: - Evicting
 
+    /// Of each lane, the first idle one is the oldest.
+    private var leastRecentlyUsed: PooledSandbox? {
+        lanes.values.lazy.compactMap(\.idle.first).min { $0.lastUse < $1.lastUse }
+    }
+
     /// The idle sandbox that nobody has used for the longest time, no longer counted.
     mutating func takeLeastRecentlyUsed() -> PooledSandbox? {
-        // Of each lane, the first is the oldest.
-        let oldest = lanes.values.lazy.compactMap(\.idle.first).min { $0.lastUse < $1.lastUse }
-        guard let oldest else { return nil }
+        guard let oldest = leastRecentlyUsed else { return nil }
         oldest.lane.idle.removeFirst()
         idleCount -= 1
         uncount(oldest)
         if phase == .open { statistics.evictions += 1 }
         return oldest
+    }
+
+    /// Under the memory limit, less `byteCount`: what has not been used for the longest time goes, snapshots that can be
+    /// loaded again and that have no sandbox at once.
+    /// - Returns: an idle sandbox to close, if that is next; nil if there is room, or nothing left to evict.
+    mutating func takeExcess(beside byteCount: Int = 0, except exception: SnapshotLane? = nil) -> PooledSandbox? {
+        guard let limit = limits.memoryLimit else { return nil }
+        while memory.byteCount + byteCount > limit {
+            let unused = lanes.values.lazy.filter { $0 !== exception && $0.canBeUnloaded }
+            let lane = unused.min { $0.lastUse < $1.lastUse }
+            guard let lane, lane.lastUse <= leastRecentlyUsed?.lastUse ?? .max else { return takeLeastRecentlyUsed() }
+            drop(lane)
+            statistics.evictions += 1
+        }
+        return nil
     }
 
     /// Forgets a sandbox that a thread throws away.
@@ -139,28 +155,6 @@ extension PoolState {
     mutating func doom(_ sandbox: PooledSandbox) {
         uncount(sandbox)
         doomed.append(sandbox)
-    }
-
-    /// Drops the least recently used snapshot that can be loaded again and that nobody uses; false if there is none.
-    private mutating func unloadSnapshot(except exception: SnapshotLane? = nil) -> Bool {
-        let unused = lanes.values.lazy.filter { lane in
-            lane !== exception && lane.load != nil && lane.snapshot != nil && lane.sandboxCount == 0
-                && lane.waiting.count == 0
-        }
-        guard let lane = unused.min(by: { $0.lastUse < $1.lastUse }) else { return false }
-        drop(lane)
-        statistics.evictions += 1
-        return true
-    }
-
-    /// What calls have written has brought the pool over its limit: an idle sandbox to close.
-    mutating func takeExcess() -> PooledSandbox? {
-        guard let limit = limits.memoryLimit else { return nil }
-        while memory.byteCount > limit {
-            if let sandbox = takeLeastRecentlyUsed() { return sandbox }
-            if !unloadSnapshot() { return nil }
-        }
-        return nil
     }
 
     // MARK: - Upkeep
@@ -184,8 +178,7 @@ extension PoolState {
     private var missing: SnapshotLane? { sandboxCount < limits.sandboxCount.lowerBound ? home : nil }
 
     private func hasRoom(for lane: SnapshotLane) -> Bool {
-        sandboxCount < limits.sandboxCount.upperBound
-            && memory.byteCount + lane.sandboxByteCount <= limits.memoryLimit ?? .max
+        sandboxCount < limits.sandboxCount.upperBound && fits(lane)
     }
 
     /// When the keeper has to send a thread for upkeep.

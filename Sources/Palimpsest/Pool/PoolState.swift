@@ -47,6 +47,8 @@ struct PoolState {
     var turns = LinkedList<SnapshotLane>()
     var waitingCount = 0
     var running = LinkedList<PoolCall>()
+    /// Threads that roll a sandbox back, have it done before long, and look for work then.
+    var returningCount = 0
     var jobs = JobQueue()
     var deadlines = DeadlineQueue()
     /// Running calls that an interrupt has missed: it is repeated until they end.
@@ -110,7 +112,7 @@ struct PoolState {
         deadlines.insert(call)
         arrival.isImminent =
             bringer == .stranger && waitingCount == 1 && running.count == 0
-            && lane.callDuration < PoolState.shortDuration && !lane.idle.isEmpty
+            && lane.callDuration < PoolState.shortDuration && (!lane.idle.isEmpty || returningCount > 0)
         arrival.wakes = workerForNews(from: bringer, preferring: lane.idle.last?.lastWorker)
         arrival.wakesKeeper = keeperIsLate(for: call.deadlineNanoseconds)
         return arrival
@@ -232,6 +234,10 @@ struct PoolState {
 
     /// What a thread does next. It parks, or leaves for good, if that is what comes back.
     mutating func next(for worker: PoolWorker, now: UInt64) -> Work {
+        if worker.isReturning {
+            worker.isReturning = false
+            returningCount -= 1
+        }
         if let sandbox = doomed.popLast() ?? takeExcess() { return .close(sandbox) }
         if let work = nextJob(for: worker) ?? nextCall(for: worker, now: now) ?? nextJob(for: worker) { return work }
         if phase != .open, waitingCount == 0 {
@@ -278,11 +284,15 @@ struct PoolState {
 
     /// A call has come back from its guest. Nobody can stop it any more.
     /// - Returns: what to answer instead of the outcome, if it was stopped by someone.
-    mutating func end(_ call: PoolCall, _ error: SandboxError?) -> SandboxPoolError? {
+    mutating func end(_ call: PoolCall, _ error: SandboxError?, worker: PoolWorker) -> SandboxPoolError? {
         call.phase = .ended
         call.sandbox = nil
         running.remove(call)
         call.lane?.runningCount -= 1
+        if call.lane?.returnsSoon == true {
+            worker.isReturning = true
+            returningCount += 1
+        }
         if !stopping.isEmpty { stopping.removeAll { $0 === call } }
         switch error {
         case .interrupted: return call.stop == .shutDown ? .shutDown : cancelled(whileRunning: true)

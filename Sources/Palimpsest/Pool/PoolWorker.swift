@@ -3,8 +3,10 @@ import Synchronization
 /// One of the threads that calls run on, as the others see it.
 final class PoolWorker: Sendable {
     let index: Int
-    /// Guarded by the pool's lock.
+    /// Its last work was a job. Guarded by the pool's lock.
     nonisolated(unsafe) var hasRunJob = false
+    /// It rolls a sandbox back and comes for work soon. Guarded by the pool's lock.
+    nonisolated(unsafe) var isReturning = false
     private let spot = ParkingSpot()
     private let looking = Atomic<Bool>(false)
 

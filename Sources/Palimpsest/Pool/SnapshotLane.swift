@@ -23,8 +23,10 @@ final class SnapshotLane: LinkedNode, @unchecked Sendable {
     var isInTurn = false
     /// When a call last began or ended here.
     var lastUse: UInt64 = 0
-    /// What its calls take, in nanoseconds: the average of the last few, of which each counts as 100 us at most.
+    /// What its calls and its rollbacks take, in nanoseconds: averages of the last few, of which each counts as 100 us at
+    /// most.
     private(set) var callDuration: UInt64 = 0
+    private(set) var rollbackDuration: UInt64 = 0
     /// What a sandbox of this snapshot took when last measured.
     var sandboxByteCount = PooledSandbox.expectedByteCount
 
@@ -35,7 +37,16 @@ final class SnapshotLane: LinkedNode, @unchecked Sendable {
         self.metrics = metrics
     }
 
-    func noteCall(nanoseconds: UInt64) { callDuration = (7 * callDuration + min(nanoseconds, 100_000)) / 8 }
+    /// Nobody uses the snapshot, and whoever calls it next can have it loaded again.
+    var canBeUnloaded: Bool { load != nil && snapshot != nil && sandboxCount == 0 && waiting.count == 0 }
+
+    func note(call: UInt64, rollback: UInt64) {
+        callDuration = (7 * callDuration + min(call, 100_000)) / 8
+        rollbackDuration = (7 * rollbackDuration + min(rollback, 100_000)) / 8
+    }
+
+    /// A thread that rolls one of its sandboxes back is free again before another one could be woken.
+    var returnsSoon: Bool { rollbackDuration < 10_000 }
 
     /// How many idle sandboxes are looked at for one that this thread used last.
     private static let searchLimit = 8

@@ -16,6 +16,19 @@ enum ProcessLimit {
         return try lowered(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), to: Int(highest) + 2 + spare, body)
     }
 
+    /// Lowers the limit and takes all descriptors but so many; whoever closes the result has them again.
+    static func fill(leaving spare: Int) throws -> [CInt] {
+        var limit = rlimit()
+        let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+        guard getrlimit(resource, &limit) == 0 else { throw LimitError(errno: errno) }
+        limit.rlim_cur = rlim_t((descriptors.max() ?? 2) + 32)
+        guard setrlimit(resource, &limit) == 0 else { throw LimitError(errno: errno) }
+        var fillers: [CInt] = []
+        while case let filler = dup(2), filler >= 0 { fillers.append(filler) }
+        for filler in fillers.suffix(spare) { close(filler) }
+        return fillers.dropLast(spare)
+    }
+
     static func limiting<Result>(addressSpace byteCount: Int, _ body: () throws -> Result) throws -> Result {
         try lowered(__rlimit_resource_t(RLIMIT_AS.rawValue), to: byteCount, body)
     }

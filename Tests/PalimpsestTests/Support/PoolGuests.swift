@@ -1,0 +1,114 @@
+import Dispatch
+import Glibc
+import Synchronization
+
+@testable import Palimpsest
+
+/// Where host functions of a test stop until the test lets them go on.
+final class Gate: Sendable {
+    private let open = DispatchSemaphore(value: 0)
+    private let arrived = Mutex(0)
+
+    /// In a host function: waits.
+    func pass() {
+        arrived.withLock { $0 += 1 }
+        open.wait()
+    }
+
+    func letThrough(_ count: Int) { for _ in 0..<count { open.signal() } }
+
+    /// How many have come so far.
+    var arrivalCount: Int { arrived.withLock { $0 } }
+}
+
+/// What host functions of a test have been told, in order.
+final class Notes: Sendable {
+    private let notes = Mutex<[Int64]>([])
+    func add(_ note: Int64) { notes.withLock { $0.append(note) } }
+    var all: [Int64] { notes.withLock { $0 } }
+}
+
+/// The host functions of `behaved`, with bodies of the test's for two of them.
+func makePoolHost(
+    add: @escaping @Sendable (Int64, Int64) throws -> Int64 = { $0 &+ $1 },
+    tick: @escaping @Sendable () throws -> Void = {}
+) throws -> HostFunctions {
+    var host = HostFunctions()
+    try host.register("add", add)
+    try host.register("join") { (text: String, bytes: [UInt8], number: Double) -> String in text }
+    try host.register("tick", tick)
+    try host.register("length") { (text: String) -> Int64 in Int64(text.utf8.count) }
+    try host.register("throws") { () throws -> Void in throw HostFailure(number: 7) }
+    try host.register("huge") { () -> [UInt8] in [] }
+    try host.register("repeated") { (text: String, count: Int) throws -> String in text }
+    return host
+}
+
+/// Small sandboxes: tests have many of them.
+let smallConfiguration = SandboxConfiguration(
+    heapByteCount: 1 << 20, stackByteCount: 64 << 10, mailboxByteCount: 64 << 10, scratchByteCount: 4 << 20)
+
+func makeBehavedSnapshot() throws -> Snapshot { try makeBehaved(smallConfiguration).snapshot() }
+func makeHostileSnapshot() throws -> Snapshot { try makeHostile(smallConfiguration).snapshot() }
+
+/// A pool whose one thread is held by a call at the gate, so that what comes next waits.
+struct BlockedPool {
+    let pool: SandboxPool
+    let gate: Gate
+    let holder: Task<Void, any Error>
+
+    init(
+        _ configuration: SandboxPoolConfiguration = .init(sandboxCount: 1, threadCount: 1),
+        add: @escaping @Sendable (Int64, Int64) throws -> Int64 = { $0 &+ $1 }
+    ) async throws {
+        let gate = Gate()
+        let pool = try SandboxPool(
+            makeBehavedSnapshot(), configuration: configuration, hostFunctions: makePoolHost(add: add, tick: gate.pass))
+        holder = Task { try await pool.call("hostTick") }
+        self.pool = pool
+        self.gate = gate
+        await until { gate.arrivalCount == 1 }
+    }
+
+    func release() async throws {
+        gate.letThrough(1)
+        try await holder.value
+    }
+}
+
+/// Waits, 20 seconds at most, for something that another thread brings about.
+func until(_ condition: () throws -> Bool) async rethrows {
+    let start = ContinuousClock.now
+    while try !condition(), .now - start < .seconds(20) { try? await Task.sleep(for: .milliseconds(1)) }
+}
+
+/// What a call to a pool ended in.
+func poolError(of body: () async throws -> Void) async -> SandboxPoolError? {
+    do {
+        try await body()
+        return nil
+    } catch {
+        return error as? SandboxPoolError
+    }
+}
+
+/// Names of this process's threads (proc(5), task/*/comm).
+func threadNames() -> [String] {
+    guard let folder = opendir("/proc/self/task") else { return [] }
+    defer { closedir(folder) }
+    var names: [String] = []
+    while let entry = readdir(folder) {
+        let task = withUnsafePointer(to: &entry.pointee.d_name) {
+            $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+        }
+        guard let file = fopen("/proc/self/task/\(task)/comm", "r") else { continue }
+        defer { fclose(file) }
+        var line = [CChar](repeating: 0, count: 64)
+        if fgets(&line, CInt(line.count), file) != nil {
+            names.append(String(decoding: line.prefix { $0 != 10 && $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self))
+        }
+    }
+    return names
+}
+
+var poolThreadCount: Int { threadNames().count { $0.hasPrefix("pool-") } }
