@@ -4,7 +4,7 @@
 
     .section .rodata.palimpsest, "a", @progbits
 
-// Makes the call that lies at RBX, a struct pal_call. RSP is the top of the stack (16-byte aligned), the FPU in its
+// Makes the call whose arguments lie at RBX, a struct pal_call, and whose function is the mailbox's. RSP is the top of the stack (16-byte aligned), the FPU in its
 // initial configuration, every general register that carries no argument zero. RBX is the mailbox afterwards.
 .macro make_call
     // Arguments on the stack, last one first, padded so that RSP is 16-byte aligned at the call.
@@ -32,10 +32,9 @@
     movq    PAL_OFFSET_INTEGERS+24(%rbx), %rcx
     movq    PAL_OFFSET_INTEGERS+32(%rbx), %r8
     movq    PAL_OFFSET_INTEGERS+40(%rbx), %r9
-    movq    PAL_OFFSET_FUNCTION(%rbx), %r11
     movl    $PAL_MAILBOX_ADDRESS, %ebx
     xorl    %eax, %eax
-    call    *%r11
+    call    *PAL_OFFSET_FUNCTION(%rbx)
     movl    $PAL_MAILBOX_ADDRESS, %ebx
 .endm
 
@@ -94,7 +93,7 @@
     popfq
     movl    $PAL_STACK_TOP, %esp
     movl    $PAL_MAILBOX_ADDRESS, %ebx
-    .irp register, ebp, r10d, r12d, r13d, r14d, r15d
+    .irp register, ebp, r10d, r11d, r12d, r13d, r14d, r15d
     xorl    %\register, %\register
     .endr
 .endm
@@ -120,8 +119,10 @@ pal_entry_code:
 pal_batch_entry:
     reset_registers
     movq    PAL_OFFSET_BATCH_NEXT(%rbx), %rdx
-    movq    PAL_OFFSET_CONTEXT(%rdx), %rax
-    movq    %rax, PAL_OFFSET_CONTEXT(%rbx)
+    movq    PAL_OFFSET_FUNCTION(%rdx), %rax
+    movq    PAL_OFFSET_CONTEXT(%rdx), %rcx
+    movq    %rax, PAL_OFFSET_FUNCTION(%rbx)
+    movq    %rcx, PAL_OFFSET_CONTEXT(%rbx)
     movq    $PAL_CALL_OK, PAL_OFFSET_STATUS(%rbx)
     movq    %rdx, %rbx
     make_call
