@@ -18,7 +18,9 @@ extension PoolEngine {
             case .close(let sandbox): noteEviction(of: sandbox)
             case .job(let job): run(job)
             case .refuse(let calls, let error): for call in calls { refuse(call, error) }
-            case .park: park(worker)
+            case .park(let wakesKeeper):
+                if wakesKeeper { keeperSpot.wake() }
+                park(worker)
             case .leave: return
             }
         }

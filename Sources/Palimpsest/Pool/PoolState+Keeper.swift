@@ -50,7 +50,7 @@ extension PoolState {
     /// All threads have left: lets go of everything.
     mutating func close() {
         phase = .closed
-        lanes = [:]
+        for name in lanes.keys { _ = removeLane(name) }
         home = nil
     }
 }

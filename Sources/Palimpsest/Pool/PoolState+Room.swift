@@ -61,13 +61,15 @@ extension PoolState {
         return beginMaking(lane, snapshot)
     }
 
+    /// The first sandbox of all need not be as large as the last one became: what calls write can exceed the limit.
     private func fits(_ lane: SnapshotLane) -> Bool {
-        memory.byteCount + lane.sandboxByteCount <= limits.memoryLimit ?? .max
+        let byteCount = sandboxCount == 0 ? PooledSandbox.expectedByteCount : lane.sandboxByteCount
+        return memory.byteCount + byteCount <= limits.memoryLimit ?? .max
     }
 
     /// Nothing is there that could be waited for.
     private mutating func refuseForMemory(_ lane: SnapshotLane) -> Work {
-        let byteCount = memory.byteCount + lane.sandboxByteCount
+        let byteCount = memory.byteCount + PooledSandbox.expectedByteCount
         return .refuse(
             removeAll(from: lane), .memoryLimitReached(byteCount: byteCount, limit: limits.memoryLimit ?? .max))
     }

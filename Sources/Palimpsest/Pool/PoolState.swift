@@ -30,7 +30,8 @@ struct PoolState {
         case close(PooledSandbox)
         case job(PoolJob)
         case refuse([PoolCall], SandboxPoolError)
-        case park
+        /// And wakes the keeper, where its next look would come too late.
+        case park(wakesKeeper: Bool)
         case leave
     }
 
@@ -247,7 +248,7 @@ struct PoolState {
         }
         if phase == .open, let work = upkeep(now: now) { return work }
         parked.append(worker)
-        return .park
+        return .park(wakesKeeper: keeperIsLate(for: upkeepTime))
     }
 
     /// The first lane whose turn it is and for whose first call something can be done.
