@@ -115,11 +115,12 @@ extension PoolEngine {
             let sandbox = try Sandbox(
                 from: snapshot, configuration: configuration.sandbox, hostFunctions: hostFunctions)
             let pooled = PooledSandbox(sandbox, of: lane, snapshot, worker: worker.index)
-            let next = state.withLock { state in
-                state.made(pooled, worker: worker, now: pal_monotonic_nanoseconds())
-                return state.waitingCount > 1 ? state.takeParked() : nil
+            let now = pal_monotonic_nanoseconds()
+            let (call, next) = state.withLock { state in
+                (state.made(pooled, worker: worker, now: now), state.waitingCount > 0 ? state.takeParked() : nil)
             }
             next?.wake()
+            if let call { run(call, in: pooled, worker, since: now) }
             debug("Sandbox made.", snapshot: lane.name)
         } catch {
             let calls = state.withLock { $0.makingFailed(lane, error, now: pal_monotonic_nanoseconds()) }

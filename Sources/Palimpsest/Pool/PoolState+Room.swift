@@ -93,10 +93,16 @@ extension PoolState {
         memory.release(PooledSandbox.expectedByteCount)
     }
 
-    /// A sandbox is there; a thread looks next for a call that it fits.
-    mutating func made(_ sandbox: PooledSandbox, worker: PoolWorker, now: UInt64) {
+    /// A sandbox is there. The first call that waits for one gets it at once: nobody can evict it before it was of use.
+    mutating func made(_ sandbox: PooledSandbox, worker: PoolWorker, now: UInt64) -> PoolCall? {
         endMaking(sandbox.lane)
-        giveBack(sandbox, worker: worker, now: now)
+        guard let call = sandbox.lane.waiting.first else {
+            giveBack(sandbox, worker: worker, now: now)
+            return nil
+        }
+        memory.update(sandbox)
+        begin(call, in: sandbox, now: now)
+        return call
     }
 
     /// A sandbox cannot be had. If the machine has no more, others are evicted for it and those there are go on.

@@ -258,6 +258,7 @@ struct PoolState {
             candidate = lane.links.next
             guard lane.runningCount + lane.makingCount < threadLimitPerSnapshot else { continue }
             if let call = lane.waiting.first, let sandbox = lane.takeIdle(for: worker.index) {
+                idleCount -= 1
                 begin(call, in: sandbox, now: now)
                 return .run(call, sandbox)
             }
@@ -266,14 +267,13 @@ struct PoolState {
         return nil
     }
 
-    private mutating func begin(_ call: PoolCall, in sandbox: PooledSandbox, now: UInt64) {
+    mutating func begin(_ call: PoolCall, in sandbox: PooledSandbox, now: UInt64) {
         let lane = sandbox.lane
         unqueue(call)
         if lane.isInTurn {
             turns.remove(lane)
             turns.append(lane)
         }
-        idleCount -= 1
         call.phase = .running
         call.sandbox = sandbox
         running.append(call)
