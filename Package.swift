@@ -54,12 +54,18 @@ let package = Package(
             path: "Sources/GuestBuilder"),
 
         // What a person runs.
+        .target(
+            name: "ToolSupport",
+            dependencies: [
+                "Palimpsest",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+            ]),
         .executableTarget(
             name: "PalimpsestTool",
             dependencies: [
-                "Palimpsest", "GuestToolchain",
+                "Palimpsest", "GuestToolchain", "ToolSupport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
-                .product(name: "Logging", package: "swift-log"),
             ],
             path: "Sources/palimpsest"),
         .executableTarget(
@@ -86,6 +92,6 @@ let package = Package(
             ],
             exclude: ["Guests"],
             resources: [.copy("Golden")], plugins: ["GuestBuilder"]),
-        .testTarget(name: "PalimpsestToolTests", dependencies: ["PalimpsestTool"]),
+        .testTarget(name: "PalimpsestToolTests", dependencies: ["PalimpsestTool", "ToolSupport"]),
     ]
 )

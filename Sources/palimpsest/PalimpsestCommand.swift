@@ -1,5 +1,6 @@
 import ArgumentParser
 import Palimpsest
+import ToolSupport
 
 /// The tool: what it is called with, what it exits with. Each command is a file of its own in `Commands/`.
 struct PalimpsestCommand: ParsableCommand {

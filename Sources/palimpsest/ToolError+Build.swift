@@ -1,4 +1,5 @@
 import GuestToolchain
+import ToolSupport
 
 extension ToolError {
     /// What a failed build means for the tool. The compilers' own output is part of the message.

@@ -1,5 +1,6 @@
 import ArgumentParser
 import GuestToolchain
+import ToolSupport
 
 struct BuildCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

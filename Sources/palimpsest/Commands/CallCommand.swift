@@ -1,5 +1,6 @@
 import ArgumentParser
 import Palimpsest
+import ToolSupport
 
 struct CallCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

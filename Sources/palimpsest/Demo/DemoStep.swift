@@ -1,3 +1,5 @@
+import ToolSupport
+
 /// One thing the demo did, and what came of it.
 struct DemoStep {
     let section: String

@@ -1,5 +1,6 @@
 import Glibc
 import GuestToolchain
+import ToolSupport
 
 /// A directory in which the demo builds its guests; gone when the demo is over.
 final class DemoWorkshop {

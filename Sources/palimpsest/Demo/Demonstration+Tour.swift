@@ -1,4 +1,5 @@
 import Palimpsest
+import ToolSupport
 
 /// The tour: what is done, in which order, and what has to come of it.
 extension Demonstration {

@@ -1,3 +1,5 @@
+import ToolSupport
+
 /// Runs steps, times them, checks them, and prints each as soon as it is done.
 ///
 /// The steps themselves are in `Demonstration+Tour.swift`.

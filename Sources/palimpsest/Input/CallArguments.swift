@@ -1,5 +1,6 @@
 import ArgumentParser
 import Palimpsest
+import ToolSupport
 
 /// The words after the function's name, read by its signature.
 enum CallArguments {

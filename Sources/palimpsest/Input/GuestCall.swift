@@ -1,4 +1,5 @@
 import Palimpsest
+import ToolSupport
 
 /// A call as one word of the command line: `"add 1 2"`, or `'greet "wide world"'`. Words are separated by spaces, and
 /// may be in quotes, single or double.

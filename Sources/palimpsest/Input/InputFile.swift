@@ -1,4 +1,5 @@
 import Glibc
+import ToolSupport
 
 /// Files named on the command line.
 enum InputFile {

@@ -1,3 +1,5 @@
+import ToolSupport
+
 /// How long calls took, in nanoseconds, measured around `Sandbox.call`.
 struct CallTimes: CustomStringConvertible {
     private var samples: [Int64] = []

@@ -1,4 +1,5 @@
 import Palimpsest
+import ToolSupport
 
 /// Rolls a sandbox back after each call, and keeps account of what that took.
 struct RollbackFigures: CustomStringConvertible {

@@ -1,3 +1,5 @@
+import ToolSupport
+
 /// Rows of text in columns as wide as their widest cell. No line ends in spaces.
 struct Table {
     enum Alignment { case left, right }

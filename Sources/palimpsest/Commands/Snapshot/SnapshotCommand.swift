@@ -1,4 +1,5 @@
 import ArgumentParser
+import ToolSupport
 
 struct SnapshotCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Palimpsest
+import ToolSupport
 
 struct SnapshotInspectCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

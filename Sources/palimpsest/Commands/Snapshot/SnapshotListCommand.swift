@@ -1,5 +1,6 @@
 import ArgumentParser
 import Palimpsest
+import ToolSupport
 
 struct SnapshotListCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

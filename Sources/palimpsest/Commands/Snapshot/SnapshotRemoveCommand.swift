@@ -1,5 +1,6 @@
 import ArgumentParser
 import Palimpsest
+import ToolSupport
 
 struct SnapshotRemoveCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

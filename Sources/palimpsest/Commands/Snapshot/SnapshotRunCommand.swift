@@ -1,4 +1,5 @@
 import ArgumentParser
+import ToolSupport
 
 struct SnapshotRunCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

@@ -1,6 +1,6 @@
 /// A JSON value that keeps its members' order and all 64 bits of its integers. Written by hand, because loading
 /// Foundation takes longer than most calls.
-indirect enum JSON: Equatable {
+package indirect enum JSON: Equatable {
     case null
     case bool(Bool)
     case integer(Int64)
@@ -11,26 +11,26 @@ indirect enum JSON: Equatable {
     case array([JSON])
     case members([Member])
 
-    struct Member: Equatable {
-        let name: String
-        let value: JSON
+    package struct Member: Equatable {
+        package let name: String
+        package let value: JSON
     }
 
-    static func object(_ members: [(String, JSON)]) -> JSON {
+    package static func object(_ members: [(String, JSON)]) -> JSON {
         .members(members.map { Member(name: $0, value: $1) })
     }
 
-    static func integer(_ value: Int) -> JSON { .integer(Int64(value)) }
+    package static func integer(_ value: Int) -> JSON { .integer(Int64(value)) }
 }
 
 extension JSON: ExpressibleByDictionaryLiteral, ExpressibleByArrayLiteral {
-    init(dictionaryLiteral elements: (String, JSON)...) { self = .object(elements) }
-    init(arrayLiteral elements: JSON...) { self = .array(elements) }
+    package init(dictionaryLiteral elements: (String, JSON)...) { self = .object(elements) }
+    package init(arrayLiteral elements: JSON...) { self = .array(elements) }
 }
 
 extension JSON: CustomStringConvertible {
     /// Indented by two spaces; short arrays of plain values on one line.
-    var description: String {
+    package var description: String {
         var text = ""
         write(to: &text, indentation: "")
         return text

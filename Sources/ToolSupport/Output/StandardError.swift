@@ -1,8 +1,8 @@
 import Glibc
 
 /// Lines for standard error, unbuffered.
-enum StandardError {
-    static func write(_ line: String) {
+package enum StandardError {
+    package static func write(_ line: String) {
         var bytes = Array(line.utf8)
         bytes.append(UInt8(ascii: "\n"))
         var rest = bytes[...]

@@ -3,18 +3,18 @@ import Glibc
 import Palimpsest
 
 /// A snapshot as named on the command line: `DIR:TAG` or `DIR@sha256:DIGEST`.
-struct SnapshotLocation: ExpressibleByArgument, Equatable {
-    let directory: String
+package struct SnapshotLocation: ExpressibleByArgument, Equatable {
+    package let directory: String
     /// A tag, or a digest.
-    let reference: String
+    package let reference: String
 
-    init(directory: String, reference: String) {
+    package init(directory: String, reference: String) {
         self.directory = directory
         self.reference = reference
     }
 
     /// Nil if `text` has neither form.
-    init?(argument text: String) {
+    package init?(argument text: String) {
         let digest = "@sha256:"
         if let at = SnapshotLocation.lastIndex(of: digest, in: text) {
             self.init(directory: String(text[..<at]), reference: String(text[at...].dropFirst()))
@@ -31,7 +31,7 @@ struct SnapshotLocation: ExpressibleByArgument, Equatable {
     }
 
     /// Where a guest is meant that may be a file as well: files win, and a folder that is not there is none.
-    init?(guest text: String) {
+    package init?(guest text: String) {
         var status = stat()
         guard stat(text, &status) != 0, let location = SnapshotLocation(argument: text),
             stat(location.directory, &status) == 0, status.st_mode & S_IFMT == S_IFDIR
@@ -39,15 +39,15 @@ struct SnapshotLocation: ExpressibleByArgument, Equatable {
         self = location
     }
 
-    var description: String {
+    package var description: String {
         reference.hasPrefix("sha256:") ? "\(directory)@\(reference)" : "\(directory):\(reference)"
     }
 
-    func store(create: Bool = false) throws(ToolError) -> SnapshotStore {
+    package func store(create: Bool = false) throws(ToolError) -> SnapshotStore {
         try SnapshotLocation.store(directory, create: create)
     }
 
-    static func store(_ directory: String, create: Bool = false) throws(ToolError) -> SnapshotStore {
+    package static func store(_ directory: String, create: Bool = false) throws(ToolError) -> SnapshotStore {
         try ToolError.ofStore { () throws(SnapshotStoreError) in
             try SnapshotStore(at: directory, create: create)
         }

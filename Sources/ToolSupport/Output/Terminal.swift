@@ -1,30 +1,30 @@
 import Glibc
 
 /// What standard output can show.
-enum Terminal {
+package enum Terminal {
     /// Colours only for people: a terminal that is not dumb, and `NO_COLOR` (https://no-color.org) unset.
-    static let hasColours: Bool = {
+    package static let hasColours: Bool = {
         guard isatty(STDOUT_FILENO) == 1, environment("NO_COLOR") == nil else { return false }
         return environment("TERM") != "dumb"
     }()
 
-    static let isInteractive = isatty(STDOUT_FILENO) == 1
+    package static let isInteractive = isatty(STDOUT_FILENO) == 1
 
-    enum Style: String {
+    package enum Style: String {
         case plain = ""
         case bold = "1"
         case green = "32"
         case yellow = "33"
         case red = "31"
 
-        func apply(to text: String) -> String {
+        package func apply(to text: String) -> String {
             self == .plain || !Terminal.hasColours ? text : "\u{1b}[\(rawValue)m\(text)\u{1b}[0m"
         }
     }
 
     /// `text` with control and formatting characters written out, so that what a guest says can neither move the
     /// cursor nor pose as the tool's own output.
-    static func escaped(_ text: String) -> String {
+    package static func escaped(_ text: String) -> String {
         var result = ""
         for scalar in text.unicodeScalars {
             switch scalar.properties.generalCategory {

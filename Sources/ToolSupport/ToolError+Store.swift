@@ -2,13 +2,13 @@ import Palimpsest
 
 extension ToolError {
     /// What a store's error means for the tool. A store's content may be anybody's: control characters are escaped.
-    init(_ error: SnapshotStoreError) {
+    package init(_ error: SnapshotStoreError) {
         let (exit, kind) = ToolError.classify(error)
         self.init(exit, kind: kind, Terminal.escaped(error.description))
     }
 
     /// Does something with a store.
-    static func ofStore<Result>(_ body: () throws(SnapshotStoreError) -> Result) throws(ToolError) -> Result {
+    package static func ofStore<Result>(_ body: () throws(SnapshotStoreError) -> Result) throws(ToolError) -> Result {
         do throws(SnapshotStoreError) {
             return try body()
         } catch {
@@ -17,7 +17,7 @@ extension ToolError {
     }
 
     /// Does something with a sandbox.
-    static func ofSandbox<Result>(_ body: () throws(SandboxError) -> Result) throws(ToolError) -> Result {
+    package static func ofSandbox<Result>(_ body: () throws(SandboxError) -> Result) throws(ToolError) -> Result {
         do throws(SandboxError) {
             return try body()
         } catch {

@@ -3,7 +3,7 @@ import Palimpsest
 extension ToolError {
     /// What an engine's error means for the tool. Guests choose parts of these messages, so control characters in
     /// them are escaped: a guest must not drive the reader's terminal.
-    init(_ error: SandboxError) {
+    package init(_ error: SandboxError) {
         let (exit, kind) = ToolError.classify(error)
         self.init(exit, kind: kind, Terminal.escaped(error.description + ToolError.advice(for: error)))
     }

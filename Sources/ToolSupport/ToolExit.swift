@@ -1,7 +1,7 @@
 import ArgumentParser
 
 /// What the tool exits with: few codes, from `sysexits.h` where it has one that fits.
-enum ToolExit: Int32, CaseIterable {
+package enum ToolExit: Int32, CaseIterable {
     case success = 0
     case guestFailed = 1
     case usage = 64  // EX_USAGE
@@ -9,9 +9,9 @@ enum ToolExit: Int32, CaseIterable {
     case unavailable = 69  // EX_UNAVAILABLE
     case failure = 70  // EX_SOFTWARE
 
-    var code: ExitCode { ExitCode(rawValue) }
+    package var code: ExitCode { ExitCode(rawValue) }
 
-    var meaning: String {
+    package var meaning: String {
         switch self {
         case .success: "success"
         case .guestFailed: "the guest failed: error, fault or deadline, or it does not compile"
@@ -23,9 +23,9 @@ enum ToolExit: Int32, CaseIterable {
     }
 
     /// For `--help`.
-    static var table: String {
+    package static var table: String {
         "Exit codes:\n"
-            + allCases.map { "  \("\($0.rawValue)".padded(to: 3, alignment: .right))  \($0.meaning)" }
+            + allCases.map { "  \($0.rawValue < 10 ? "  " : " ")\($0.rawValue)  \($0.meaning)" }
             .joined(separator: "\n")
     }
 }

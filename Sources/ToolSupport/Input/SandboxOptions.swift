@@ -2,33 +2,35 @@ import ArgumentParser
 import Palimpsest
 
 /// The sandbox's sizes, for every command that makes one. What is out of range the engine refuses, and says so.
-struct SandboxOptions: ParsableArguments {
+package struct SandboxOptions: ParsableArguments {
     @Option(help: ArgumentHelp("The guest's heap.", valueName: "size"), transform: ByteCount.parse)
-    var heap: Int?
+    package var heap: Int?
 
     @Option(help: ArgumentHelp("The guest's stack.", valueName: "size"), transform: ByteCount.parse)
-    var stack: Int?
+    package var stack: Int?
 
     @Option(
         help: ArgumentHelp("Room for the strings and bytes of one call.", valueName: "size"),
         transform: ByteCount.parse)
-    var mailbox: Int?
+    package var mailbox: Int?
 
     @Option(
         help: ArgumentHelp("Room for page tables and for copies of pages the guest writes to.", valueName: "size"),
         transform: ByteCount.parse)
-    var scratch: Int?
+    package var scratch: Int?
 
     @Flag(help: "Check all digests of a snapshot before it runs.")
-    var verify = false
+    package var verify = false
 
     @Option(
         help: ArgumentHelp(
             "A file of this machine that a snapshot may have mapped; may be repeated.", valueName: "file"),
         completion: .file())
-    var allowFile: [String] = []
+    package var allowFile: [String] = []
 
-    var configuration: SandboxConfiguration {
+    package init() {}
+
+    package var configuration: SandboxConfiguration {
         var configuration = SandboxConfiguration(logger: GuestLogHandler.logger)
         if let heap { configuration.heapByteCount = heap }
         if let stack { configuration.stackByteCount = stack }
@@ -38,7 +40,7 @@ struct SandboxOptions: ParsableArguments {
     }
 
     /// - Parameter path: an ELF file, or a snapshot in a store.
-    func makeSandbox(guest path: String) throws(ToolError) -> Sandbox {
+    package func makeSandbox(guest path: String) throws(ToolError) -> Sandbox {
         if let location = SnapshotLocation(guest: path) { return try makeSandbox(location) }
         do throws(SandboxError) {
             return try Sandbox(guest: .file(path), configuration: configuration)
@@ -48,18 +50,23 @@ struct SandboxOptions: ParsableArguments {
     }
 
     private func makeSandbox(_ location: SnapshotLocation) throws(ToolError) -> Sandbox {
+        let snapshot = try load(location)
+        return try ToolError.ofSandbox { () throws(SandboxError) in
+            try Sandbox(from: snapshot, configuration: configuration)
+        }
+    }
+
+    /// Opens a snapshot in a store.
+    package func load(_ location: SnapshotLocation) throws(ToolError) -> Snapshot {
         guard heap == nil, stack == nil, mailbox == nil, scratch == nil else {
             throw ToolError(
                 .usage, kind: "sizesOfSnapshot",
                 "A snapshot's sizes are those it was taken with: leave out --heap, --stack, --mailbox and --scratch.")
         }
         let store = try location.store()
-        let snapshot = try ToolError.ofStore { () throws(SnapshotStoreError) in
+        return try ToolError.ofStore { () throws(SnapshotStoreError) in
             try store.load(
                 location.reference, verify: verify ? .digests : .structure, allowedFiles: Set(allowFile))
-        }
-        return try ToolError.ofSandbox { () throws(SandboxError) in
-            try Sandbox(from: snapshot, configuration: configuration)
         }
     }
 }

@@ -1,30 +1,30 @@
 import Glibc
 
 /// Why a command failed, for a person: what was expected, what was found, what to do.
-struct ToolError: Error, CustomStringConvertible {
-    let exit: ToolExit
+package struct ToolError: Error, CustomStringConvertible {
+    package let exit: ToolExit
     /// Stable across versions, for programs that read `--json`.
-    let kind: String
-    let message: String
+    package let kind: String
+    package let message: String
 
-    init(_ exit: ToolExit, kind: String, _ message: String) {
+    package init(_ exit: ToolExit, kind: String, _ message: String) {
         self.exit = exit
         self.kind = kind
         self.message = message
     }
 
-    var description: String { message }
+    package var description: String { message }
 
-    var json: JSON { ["kind": .string(kind), "message": .string(message)] }
+    package var json: JSON { ["kind": .string(kind), "message": .string(message)] }
 
     /// To standard error for people, to standard output for programs.
-    func report(asJSON: Bool) {
+    package func report(asJSON: Bool, from program: String = "palimpsest") {
         if asJSON {
             print(JSON.object([("error", json)]))
         } else {
             // What was printed before comes before the error, wherever both of them go.
             fflush(nil)
-            StandardError.write("palimpsest: error: \(message)")
+            StandardError.write("\(program): error: \(message)")
         }
     }
 }
