@@ -13,6 +13,13 @@ package struct ToolError: Error, CustomStringConvertible {
         self.message = message
     }
 
+    /// ArgumentParser's own message, the way other errors look.
+    package static func usage(_ message: String) -> ToolError {
+        let prefix = "Error: "
+        return ToolError(
+            .usage, kind: "usage", message.hasPrefix(prefix) ? String(message.dropFirst(prefix.count)) : message)
+    }
+
     package var description: String { message }
 
     package var json: JSON { ["kind": .string(kind), "message": .string(message)] }

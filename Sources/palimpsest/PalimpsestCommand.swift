@@ -48,16 +48,10 @@ enum Main {
         }
     }
 
-    /// ArgumentParser's own message, the way the tool's other errors look.
+    /// ArgumentParser's own message; with the usage behind it, for people.
     private static func reportUsage(_ error: any Error, asJSON: Bool) {
-        if asJSON {
-            ToolError(.usage, kind: "usage", PalimpsestCommand.message(for: error)).report(asJSON: true)
-        } else {
-            let message = PalimpsestCommand.fullMessage(for: error)
-            let prefix = "Error: "
-            StandardError.write(
-                "palimpsest: error: " + (message.hasPrefix(prefix) ? String(message.dropFirst(prefix.count)) : message))
-        }
+        let message = asJSON ? PalimpsestCommand.message(for: error) : PalimpsestCommand.fullMessage(for: error)
+        ToolError.usage(message).report(asJSON: asJSON)
     }
 
     /// Whether errors are to be JSON, too. Asked of the bare arguments: they may be what is wrong.

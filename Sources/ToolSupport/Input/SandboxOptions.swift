@@ -56,6 +56,8 @@ package struct SandboxOptions: ParsableArguments {
         }
     }
 
+    package var verification: SnapshotVerification { verify ? .digests : .structure }
+
     /// Opens a snapshot in a store.
     package func load(_ location: SnapshotLocation) throws(ToolError) -> Snapshot {
         guard heap == nil, stack == nil, mailbox == nil, scratch == nil else {
@@ -63,10 +65,6 @@ package struct SandboxOptions: ParsableArguments {
                 .usage, kind: "sizesOfSnapshot",
                 "A snapshot's sizes are those it was taken with: leave out --heap, --stack, --mailbox and --scratch.")
         }
-        let store = try location.store()
-        return try ToolError.ofStore { () throws(SnapshotStoreError) in
-            try store.load(
-                location.reference, verify: verify ? .digests : .structure, allowedFiles: Set(allowFile))
-        }
+        return try location.load(verify: verification, allowedFiles: Set(allowFile))
     }
 }

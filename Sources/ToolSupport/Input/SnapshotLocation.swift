@@ -3,7 +3,7 @@ import Glibc
 import Palimpsest
 
 /// A snapshot as named on the command line: `DIR:TAG` or `DIR@sha256:DIGEST`.
-package struct SnapshotLocation: ExpressibleByArgument, Equatable {
+package struct SnapshotLocation: ExpressibleByArgument, Equatable, Sendable {
     package let directory: String
     /// A tag, or a digest.
     package let reference: String
@@ -41,6 +41,23 @@ package struct SnapshotLocation: ExpressibleByArgument, Equatable {
 
     package var description: String {
         reference.hasPrefix("sha256:") ? "\(directory)@\(reference)" : "\(directory):\(reference)"
+    }
+
+    /// What it means now, and from now on: by digest.
+    package func fixed() throws(ToolError) -> SnapshotLocation {
+        let store = try store()
+        let digest = try ToolError.ofStore { () throws(SnapshotStoreError) in try store.inspect(reference).digest }
+        return SnapshotLocation(directory: directory, reference: digest.description)
+    }
+
+    /// Opens the snapshot.
+    package func load(
+        verify: SnapshotVerification, allowedFiles: Set<String>
+    ) throws(ToolError) -> Snapshot {
+        let store = try store()
+        return try ToolError.ofStore { () throws(SnapshotStoreError) in
+            try store.load(reference, verify: verify, allowedFiles: allowedFiles)
+        }
     }
 
     package func store(create: Bool = false) throws(ToolError) -> SnapshotStore {

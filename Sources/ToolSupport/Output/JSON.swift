@@ -1,6 +1,6 @@
 /// A JSON value that keeps its members' order and all 64 bits of its integers. Written by hand, because loading
 /// Foundation takes longer than most calls.
-package indirect enum JSON: Equatable {
+package indirect enum JSON: Equatable, Sendable {
     case null
     case bool(Bool)
     case integer(Int64)
@@ -11,7 +11,7 @@ package indirect enum JSON: Equatable {
     case array([JSON])
     case members([Member])
 
-    package struct Member: Equatable {
+    package struct Member: Equatable, Sendable {
         package let name: String
         package let value: JSON
     }
@@ -26,6 +26,37 @@ package indirect enum JSON: Equatable {
 extension JSON: ExpressibleByDictionaryLiteral, ExpressibleByArrayLiteral {
     package init(dictionaryLiteral elements: (String, JSON)...) { self = .object(elements) }
     package init(arrayLiteral elements: JSON...) { self = .array(elements) }
+}
+
+extension JSON {
+    /// On one line, without spaces: for programs.
+    package var compact: String {
+        var text = ""
+        writeCompact(to: &text)
+        return text
+    }
+
+    private func writeCompact(to text: inout String) {
+        switch self {
+        case .array(let values):
+            text += "["
+            for (index, value) in values.enumerated() {
+                text += index == 0 ? "" : ","
+                value.writeCompact(to: &text)
+            }
+            text += "]"
+        case .members(let members):
+            text += "{"
+            for (index, member) in members.enumerated() {
+                text += index == 0 ? "" : ","
+                JSON.quote(member.name, to: &text)
+                text += ":"
+                member.value.writeCompact(to: &text)
+            }
+            text += "}"
+        default: write(to: &text, indentation: "")
+        }
+    }
 }
 
 extension JSON: CustomStringConvertible {
@@ -92,6 +123,11 @@ extension JSON: CustomStringConvertible {
 
     private static func quote(_ value: String, to text: inout String) {
         text += "\""
+        defer { text += "\"" }
+        guard needsEscapes(value) else {
+            text += value
+            return
+        }
         for scalar in value.unicodeScalars {
             switch scalar {
             case "\"": text += "\\\""
@@ -105,6 +141,11 @@ extension JSON: CustomStringConvertible {
             default: text.unicodeScalars.append(scalar)
             }
         }
-        text += "\""
+    }
+
+    /// Whether `value` may have a character that is not written as it is. Bytes are looked at, not characters: text may
+    /// be megabytes, and most has none. 0xc2 is how U+0080 to U+009F begin.
+    private static func needsEscapes(_ value: String) -> Bool {
+        value.utf8.contains { $0 < 0x20 || $0 == 0x22 || $0 == 0x5c || $0 == 0x7f || $0 == 0xc2 }
     }
 }
