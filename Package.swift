@@ -68,6 +68,11 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Sources/palimpsest"),
+
+        // The HTTP server.
+        .target(
+            name: "PrometheusText", dependencies: [.product(name: "CoreMetrics", package: "swift-metrics")]),
+
         .executableTarget(
             name: "PalimpsestExample", dependencies: ["Palimpsest"], path: "Sources/Example",
             exclude: ["Guests"], plugins: ["GuestBuilder"]),
@@ -93,5 +98,6 @@ let package = Package(
             exclude: ["Guests"],
             resources: [.copy("Golden")], plugins: ["GuestBuilder"]),
         .testTarget(name: "PalimpsestToolTests", dependencies: ["PalimpsestTool", "ToolSupport"]),
+        .testTarget(name: "PrometheusTextTests", dependencies: ["PrometheusText"]),
     ]
 )
