@@ -8,6 +8,7 @@ let package = Package(
         .library(name: "PalimpsestLifecycle", targets: ["PalimpsestLifecycle"]),
         .library(name: "GuestToolchain", targets: ["GuestToolchain"]),
         .executable(name: "palimpsest", targets: ["PalimpsestTool"]),
+        .executable(name: "palimpsest-serve", targets: ["PalimpsestServe"]),
         .executable(name: "palimpsest-bench", targets: ["PalimpsestBench"]),
         .executable(name: "palimpsest-example", targets: ["PalimpsestExample"]),
         .plugin(name: "GuestBuilder", targets: ["GuestBuilder"]),
@@ -20,6 +21,11 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
+        // Of the HTTP server only.
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
     ],
     targets: [
         // The engine.
@@ -69,9 +75,26 @@ let package = Package(
             ],
             path: "Sources/palimpsest"),
 
-        // The HTTP server.
+        // The HTTP server. Nothing else depends on Hummingbird.
         .target(
             name: "PrometheusText", dependencies: [.product(name: "CoreMetrics", package: "swift-metrics")]),
+        .executableTarget(
+            name: "PalimpsestServe",
+            dependencies: [
+                "Palimpsest", "PrometheusText", "ToolSupport",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "HummingbirdCore", package: "hummingbird"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "Metrics", package: "swift-metrics"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
+                .product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            path: "Sources/palimpsest-serve"),
 
         .executableTarget(
             name: "PalimpsestExample", dependencies: ["Palimpsest"], path: "Sources/Example",
@@ -99,5 +122,7 @@ let package = Package(
             resources: [.copy("Golden")], plugins: ["GuestBuilder"]),
         .testTarget(name: "PalimpsestToolTests", dependencies: ["PalimpsestTool", "ToolSupport"]),
         .testTarget(name: "PrometheusTextTests", dependencies: ["PrometheusText"]),
+        .testTarget(
+            name: "PalimpsestServeTests", dependencies: ["PalimpsestServe", "ToolSupport", "Palimpsest"]),
     ]
 )
