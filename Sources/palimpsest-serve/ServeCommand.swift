@@ -106,7 +106,8 @@ struct ServeCommand: AsyncParsableCommand {
         let socket = address.socket
         do {
             try await server.run { ServeCommand.announce($0, socket: socket) }
-        } catch let error as IOError {
+        } catch {
+            // Once it listens, nothing is thrown that it could not go on after.
             throw ToolError(
                 .unavailable, kind: "cannotListen",
                 "Cannot listen on \(socket ?? "\(address.host) port \(address.port)"): \(error).")

@@ -77,13 +77,14 @@ struct PrometheusTextTests {
             ("long", .init(repeating: "y", count: 300)),
         ]
         Counter(label: "c", dimensions: dimensions, factory: factory).increment()
-        let line = #"c_total{a_b="q\"b\\n\nx",name__="reserved",exported_le="5",long=""#
+        let line = #"c_total{a_b="q\"b\\n\nx",_name__="reserved",exported_le="5",long=""#
         #expect(factory.text().contains(line + String(repeating: "y", count: 256) + "\"} 1\n"))
     }
 
     @Test("numbers that are not finite, and large ones, are written as Prometheus has them")
     func numbers() {
-        for (name, value) in [("a", Double.nan), ("b", .infinity), ("c", -.infinity), ("d", 1e300), ("e", 1e10)] {
+        let values: [(String, Double)] = [("a", .nan), ("b", .infinity), ("c", -.infinity), ("d", 1e300), ("e", 1e10)]
+        for (name, value) in values {
             Meter(label: name, factory: factory).set(value)
         }
         for line in ["a NaN", "b +Inf", "c -Inf", "d 1e+300", "e 10000000000"] {
@@ -98,8 +99,8 @@ struct PrometheusTextTests {
         counter.increment(by: -1)
         let fractional = FloatingPointCounter(label: "f", factory: factory)
         fractional.increment(by: 0.5)
-        fractional.increment(by: -.infinity)
-        fractional.increment(by: .nan)
+        fractional.increment(by: -Double.infinity)
+        fractional.increment(by: Double.nan)
         Recorder(label: "r", factory: factory).record(Double.nan)
         let text = factory.text()
         #expect(text.contains("c_total 2\n"))

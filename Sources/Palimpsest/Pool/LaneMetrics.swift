@@ -40,7 +40,9 @@ final class LaneMetrics: Sendable {
         guard let name else { return closure }
         return functions.withLock { functions in
             if let known = functions[name] { return known }
-            guard snapshot?.program.export(name) != nil, functions.count < LaneMetrics.functionLimit else { return other }
+            guard snapshot?.program.export(name) != nil, functions.count < LaneMetrics.functionLimit else {
+                return other
+            }
             let new = FunctionMetrics(labels + [("function", name)])
             functions[name] = new
             return new

@@ -137,7 +137,8 @@ struct PoolState {
         guard waitingCount >= limits.queueLimit + freeCount else { return nil }
         statistics.overloads += 1
         let overloaded = SandboxPoolError.overloaded(waiting: waitingCount, limit: limits.queueLimit)
-        guard let longest = longestLane, longest.waiting.count > lane.waiting.count + 1, let newest = longest.waiting.last
+        guard let longest = longestLane, longest.waiting.count > lane.waiting.count + 1,
+            let newest = longest.waiting.last
         else { return overloaded }
         remove(newest)
         arrival.pushedOut = newest

@@ -89,7 +89,8 @@ public struct SandboxPoolConfiguration: Sendable {
         guard sandboxCount.lowerBound <= most else {
             throw .invalidConfiguration(
                 name: "sandboxCount", value: sandboxCount.lowerBound,
-                expected: "at most \(most): what this process's descriptors (ulimit -n) and the free memory are enough for")
+                expected:
+                    "at most \(most): what this process's descriptors (ulimit -n) and the free memory are enough for")
         }
     }
 }

@@ -70,6 +70,7 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     /// Most requests arrive in one piece and need no timer.
     func channelReadComplete(context: ChannelHandlerContext) {
         if isReading, readTimer == nil { startReadTimer(context) }
+        if phase == .lingering { context.read() }
         context.fireChannelReadComplete()
     }
 
@@ -93,6 +94,8 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
             malformed = malformed ?? .malformedRequest("Its method is not a token.")
             context.fireErrorCaught(HTTPParserError.invalidMethod)
         default:
+            // Behind bytes that are not HTTP the parser complains about each that follows.
+            guard malformed == nil, phase != .lingering else { return }
             client.end()
             context.fireErrorCaught(error)
         }
@@ -153,6 +156,8 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
         phase = .lingering
         guard !inputIsClosed else { return context.close(promise: nil) }
         context.close(mode: .output, promise: nil)
+        // From here on nobody else asks for more, and what lies unread when the connection is closed resets it.
+        context.read()
         context.eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(limits.linger)) {
             context.close(promise: nil)
         }

@@ -56,7 +56,7 @@ extension Problem {
         }
     }
 
-    /// Who is to blame decides: what the guest did wrong is 502, what it says itself is 422, what the host lacks is 500.
+    /// Who is to blame decides: what the guest did wrong is 502, what it says itself 422, what the host lacks 500.
     private init(_ error: SandboxError, showsFault: Bool) {
         switch error {
         case .guestError(let message, let code):

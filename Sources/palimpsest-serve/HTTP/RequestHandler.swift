@@ -18,7 +18,7 @@ struct RequestHandler: Sendable {
     let prometheus: PrometheusMetricsFactory
     let logger: Logger
 
-    /// - Throws: `CancellationError` if the client is gone, and what reading and writing throws: there is nobody to answer.
+    /// - Throws: `CancellationError` if the client is gone, and what reading and writing throws: nobody is there to answer.
     func respond(to request: Request, writer: consuming ResponseWriter, channel: any Channel) async throws {
         let start = ContinuousClock.now
         metrics.requestBegan()
