@@ -21,6 +21,7 @@ final class Server: @unchecked Sendable {
         let exited = exited
         process.terminationHandler = { _ in exited.signal() }
         try process.run()
+        RunningServers.add(process.processIdentifier)
         let prefix = "palimpsest-serve: listening on "
         let deadline = Date(timeIntervalSinceNow: 60)
         while true {
@@ -46,6 +47,7 @@ final class Server: @unchecked Sendable {
     convenience init(host arguments: String...) throws { try self.init(["--no-sandbox"] + arguments) }
 
     deinit {
+        RunningServers.remove(process.processIdentifier)
         guard process.isRunning else { return }
         kill(process.processIdentifier, SIGKILL)
         process.waitUntilExit()
