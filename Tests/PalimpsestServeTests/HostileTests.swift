@@ -257,12 +257,21 @@ struct HostileTests {
         #expect(connection.ends(within: 5))
     }
 
-    @Test("'Connection: close' is heeded")
-    func close() throws {
+    @Test(
+        "a client that wants the connection closed behind the answer gets that, and one of HTTP/1.0 unless it does not",
+        arguments: [
+            ("1.1\r\nConnection: close", true), ("1.1\r\nConnection: Close", true), ("1.0", true), ("1.1", false),
+            ("1.0\r\nConnection: keep-alive", false),
+        ])
+    func close(version: String, closes: Bool) throws {
         let connection = try RawConnection(try Self.shared.get())
-        connection.send(RawRequest.get("/health", "Connection: close"))
-        #expect(connection.reply()?.status == 200)
-        #expect(connection.ends(within: 5))
+        connection.send("GET /health HTTP/\(version)\r\n\r\n")
+        let reply = try #require(connection.reply())
+        #expect(reply.status == 200)
+        #expect((reply.headers["connection"] == "close") == closes)
+        if closes { #expect(connection.ends(within: 5)) }
+        connection.send(RawRequest.get("/health"))
+        #expect((connection.reply(within: closes ? 0.1 : 5) == nil) == closes)
     }
 
     @Test("curl's Expect: 100-continue is answered")

@@ -35,7 +35,7 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     private var unanswered = 0
     private var inputIsClosed = false
     private var isQuiescing = false
-    /// A request asked for another protocol: the parser reads nothing that comes behind it.
+    /// A request asked for it, or for another protocol: the parser reads nothing that comes behind such a one.
     private var mustClose = false
     /// What is wrong with the bytes that arrived: no request can come behind it.
     private var malformed: Problem?
@@ -56,7 +56,9 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
         switch unwrapInboundIn(data) {
         case .head(let head):
             isReading = true
-            mustClose = mustClose || head.method == .connect || head.headerFields[.upgrade] != nil
+            mustClose =
+                mustClose || head.method == .connect || head.headerFields[.upgrade] != nil
+                || head.headerFields[.connection] == "close"
             unanswered += 1
         case .body: break
         case .end:
@@ -122,7 +124,7 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
         // Hummingbird's own answer to what is not HTTP is the only one without a type.
         let answer = head.headerFields[.contentType] == nil ? malformed.map { Answer($0) } : nil
         if let answer { head = answer.head }
-        if isReading || mustClose || (isQuiescing && unanswered <= 1) { head.headerFields[.connection] = "close" }
+        if isReading || (isQuiescing || mustClose) && unanswered <= 1 { head.headerFields[.connection] = "close" }
         if head.headerFields[.connection] == "close" { phase = .closing }
         context.write(wrapOutboundOut(.head(head)), promise: promise)
         if let answer { context.write(wrapOutboundOut(.body(ByteBuffer(string: answer.body))), promise: nil) }

@@ -2,6 +2,7 @@ import HummingbirdCore
 import Logging
 import NIOCore
 import NIOHTTPTypes
+import NIOHTTPTypesHTTP1
 
 /// Hummingbird's HTTP/1.1, each connection with a `ConnectionGuard` and in a task that ends when its client is gone.
 struct GuardedHTTP1Channel: ServerChildChannel {
@@ -26,7 +27,12 @@ struct GuardedHTTP1Channel: ServerChildChannel {
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
         let client = ClientPresence()
-        return http1(client).setup(channel: channel, logger: logger).map { Value(connection: $0, client: client) }
+        return http1(client).setup(channel: channel, logger: logger).flatMapThrowing { connection in
+            let pipeline = channel.pipeline.syncOperations
+            let codec = try pipeline.handler(type: HTTP1ToHTTPServerCodec.self)
+            try pipeline.addHandler(KeepAliveHandler(), position: .before(codec))
+            return Value(connection: connection, client: client)
+        }
     }
 
     func handle(value: Value, logger: Logger) async {
