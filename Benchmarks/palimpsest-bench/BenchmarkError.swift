@@ -10,7 +10,7 @@ enum BenchmarkError: Error, CustomStringConvertible {
         case .missingGuest(let name): "\(name) is not among the benchmark's resources; build with swift build"
         case .noServer(let line): "palimpsest-serve does not say where it listens: '\(line)'"
         case .unknownSuite(let name):
-            "there is no suite '\(name)'; there are: \(Suite.all.map(\.name).joined(separator: ", "))"
+            "there is no suite '\(name)'; there are: \((Suite.all + Suite.onDemand).map(\.name).joined(separator: ", "))"
         }
     }
 }

@@ -44,7 +44,7 @@ enum MemoryUse {
     }
 }
 
-/// A result that is a number of bytes.
+/// A result that is a number of bytes, or of something else.
 struct Amount: Codable {
     let name: String
     let unit: String
@@ -52,10 +52,10 @@ struct Amount: Codable {
     /// Beyond its floor's.
     let beyondFloor: Int?
 
-    init(_ name: String, _ bytes: Int, over floor: Int? = nil) {
+    init(_ name: String, _ value: Int, over floor: Int? = nil, unit: String = "bytes") {
         self.name = name
-        unit = "bytes"
-        value = bytes
-        beyondFloor = floor.map { bytes - $0 }
+        self.unit = unit
+        self.value = value
+        beyondFloor = floor.map { value - $0 }
     }
 }

@@ -14,9 +14,10 @@ struct PalimpsestBench: ParsableCommand {
               swift run -c release palimpsest-bench
               swift run -c release palimpsest-bench call --json call.json
               swift run -c release palimpsest-bench rollback cold --plot .
+              swift run -c release palimpsest-bench soak --seconds 600
 
             SUITES
-            \(Suite.all.map { "  \($0.name): \($0.summary)" }.joined(separator: "\n"))
+            \((Suite.all + Suite.onDemand).map { "  \($0.name): \($0.summary)" }.joined(separator: "\n"))
             """)
 
     @Argument(help: "Suites to run; all if none is named.")
@@ -25,6 +26,9 @@ struct PalimpsestBench: ParsableCommand {
     @Flag(help: "Fewer samples: seconds instead of a minute.")
     var quick = false
 
+    @Option(help: ArgumentHelp("How long the suite soak goes on.", valueName: "n"))
+    var seconds = 60
+
     @Option(help: ArgumentHelp("Also write the results to this file.", valueName: "file"))
     var json: String?
 
@@ -32,17 +36,18 @@ struct PalimpsestBench: ParsableCommand {
     var plot: String?
 
     func validate() throws {
-        for name in suites where !Suite.all.contains(where: { $0.name == name }) {
+        guard seconds > 0 else { throw ValidationError("--seconds is \(seconds); expected 1 or more") }
+        for name in suites where !(Suite.all + Suite.onDemand).contains(where: { $0.name == name }) {
             throw ValidationError(BenchmarkError.unknownSuite(name).description)
         }
     }
 
     func run() throws {
-        let chosen = suites.isEmpty ? Suite.all : Suite.all.filter { suites.contains($0.name) }
+        let chosen = suites.isEmpty ? Suite.all : (Suite.all + Suite.onDemand).filter { suites.contains($0.name) }
         var report = Report()
         for suite in chosen {
             FileHandle.standardError.write(Data("running \(suite.name): \(suite.summary)\n".utf8))
-            report.add(try suite.run(Effort(isQuick: quick)))
+            report.add(try suite.run(Effort(isQuick: quick, soakSeconds: seconds)))
         }
         print(Table.text(report.results))
         if !report.counts.isEmpty { print("\n" + Table.text(report.counts)) }

@@ -5,7 +5,8 @@ import Synchronization
 
 extension Suite {
     /// Calls to a pool from tasks, each beside a call and a rollback of a bare sandbox.
-    static let pool = Suite(name: "pool", summary: "calls to a pool: latency by tasks in flight, throughput by threads") {
+    static let pool = Suite(name: "pool", summary: "calls to a pool: latency by tasks in flight, throughput by threads")
+    {
         effort in
         let snapshot = try BenchGuest.snapshot(pageCount: 64)
         var report = try latencies(snapshot, effort)

@@ -6,13 +6,18 @@ struct Suite: Sendable {
 
     static let all = [
         Suite.floor, Suite.call, Suite.rollback, Suite.cold, Suite.create, Suite.memory, Suite.snapshot, Suite.resident,
-        Suite.store, Suite.pool, Suite.serve,
+        Suite.store, Suite.pool, Suite.density, Suite.serve,
     ]
+
+    /// Those that only run if they are named.
+    static let onDemand = [Suite.soak]
 }
 
 /// How many samples to take.
 struct Effort {
     let isQuick: Bool
+    /// How long the soak goes on.
+    var soakSeconds = 60
     var sampleCount: Int { isQuick ? 2_000 : 50_000 }
     var warmUpCount: Int { isQuick ? 200 : 2_000 }
     /// For each result of the suites that have many.

@@ -52,6 +52,7 @@ struct PoolLimitTests {
                 _ = try SandboxPool(snapshot, configuration: .init(sandboxCount: 101), hostFunctions: makePoolHost())
             }
             guard case .invalidConfiguration("sandboxCount", 101, _) = error else { throw Unexpected(error) }
+            await until { poolThreadCount == 0 }
             #expect(poolThreadCount == 0)
         }
     }

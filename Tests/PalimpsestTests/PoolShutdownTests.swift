@@ -24,6 +24,7 @@ struct PoolShutdownTests {
             await until { gate.arrivalCount == 2 }
             let waiting = (0..<10).map { _ in Task { try await pool.call("count") as Int64 } }
             await until { pool.statistics.waiting == 10 }
+            await until { poolThreadCount == 3 }
             #expect(poolThreadCount == 3)
             let shutdown = Task { await pool.shutdown() }
             await until { !pool.isOpen }
@@ -33,11 +34,15 @@ struct PoolShutdownTests {
             for task in running { try await task.value }
             for task in waiting { #expect(try await task.value == 1001) }
             await shutdown.value
+            // A thread that has been joined can be in /proc for a moment still.
+            await until { poolThreadCount == 0 }
             #expect(poolThreadCount == 0 && pool.statistics.sandboxes == 0 && pool.statistics.memoryByteCount == 0)
             Sandbox.releaseIdleMachines()
             #expect(ProcessLimit.descriptorCount == before)
             await pool.shutdown()
-            guard case .shutDown = await poolError(of: { try pool.add(snapshot, as: "new") }) else { throw Unexpected("open") }
+            guard case .shutDown = await poolError(of: { try pool.add(snapshot, as: "new") }) else {
+                throw Unexpected("open")
+            }
         }
     }
 

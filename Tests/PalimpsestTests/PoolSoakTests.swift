@@ -9,7 +9,9 @@ import Testing
 /// has one of ten minutes: `palimpsest-bench soak --seconds 600`.
 @Suite("Pool soak")
 struct PoolSoakTests {
-    @Test("under load, faults, deadlines, cancellations and host errors every call is answered rightly, and nothing grows")
+    @Test(
+        "under load, faults, deadlines, cancellations and host errors every call is answered rightly, and nothing grows"
+    )
     func soak() async {
         await #expect(processExitsWith: .success) {
             let text = ProcessInfo.processInfo.environment["PALIMPSEST_SOAK_SECONDS"]
@@ -33,6 +35,7 @@ struct PoolSoakTests {
             #expect(after.mappingCount <= before.mappingCount + 32, "\(before) \(after)")
             #expect(after.residentByteCount <= before.residentByteCount + 24 << 20, "\(before) \(after)")
             await pool.shutdown()
+            await until { poolThreadCount == 0 }
             #expect(poolThreadCount == 0)
         }
     }
@@ -122,7 +125,8 @@ final class Soak: Sendable {
             answer = .failure(error)
         }
         switch (kind, answer) {
-        case (.value, .success("1001")), (.hostCall, .success("\(number / 10 * 10 + 2)")), (.text, .success("text \(number)")),
+        case (.value, .success("1001")), (.hostCall, .success("\(number / 10 * 10 + 2)")),
+            (.text, .success("text \(number)")),
             (.closure, .success("1001 1002")), (.hostError, .failure(.sandbox(.hostFunction("add", _)))),
             (.fault, .failure(.sandbox(.fault))), (.timeout, .failure(.sandbox(.deadlineExceeded))),
             (.timeout, .failure(.deadlineExceededInQueue)), (.cancellation, .failure(.cancelled)):

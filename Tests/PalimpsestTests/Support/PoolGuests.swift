@@ -105,7 +105,8 @@ func threadNames() -> [String] {
         defer { fclose(file) }
         var line = [CChar](repeating: 0, count: 64)
         if fgets(&line, CInt(line.count), file) != nil {
-            names.append(String(decoding: line.prefix { $0 != 10 && $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self))
+            names.append(
+                String(decoding: line.prefix { $0 != 10 && $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self))
         }
     }
     return names

@@ -56,3 +56,13 @@ pal_uint64 readScattered(pal_uint64 count, pal_uint64 total) {
     }
     return sum;
 }
+
+// For the soak: what goes wrong.
+PALIMPSEST_EXPORT(void, crash);
+PALIMPSEST_EXPORT(void, spin);
+
+void crash(void) { __asm__ volatile("ud2"); }
+
+void spin(void) {
+    for (;;) __asm__ volatile("pause");
+}
