@@ -106,6 +106,8 @@ extension Sandbox {
             let call = pal_batch_call_at(data, UInt64(prepared))
             var encoder = makeEncoder(call, dataCount: used)
             encode(first + prepared, &encoder)
+            // Those of a call that has to wait for another entry, too.
+            hostWrittenByteCount = max(hostWrittenByteCount, Int(PAL_MAILBOX_DATA_OFFSET) + encoder.dataCount)
             guard encoder.missingByteCount == 0, encoder.dataCount <= room else { break }
             pal_prepare_batched(call, export.function, export.context, UInt64(encoder.stackCount), export.returnsSpan)
             used = encoder.dataCount
@@ -119,7 +121,6 @@ extension Sandbox {
             next: entry.start, end: entry.end, space: entry.start + UInt64(used),
             space_end: entry.start + UInt64(used + space))
         argumentByteCount = used + space
-        hostWrittenByteCount = max(hostWrittenByteCount, Int(PAL_MAILBOX_DATA_OFFSET) + used)
         return entry
     }
 

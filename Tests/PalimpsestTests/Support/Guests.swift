@@ -11,6 +11,7 @@ enum Guests {
     static let fuzz = load("fuzz")
     static let scribe = load("scribe")
     static let golden = load("golden")
+    static let usurper = load("usurper")
 
     private static func load(_ name: String) -> [UInt8] {
         guard let url = Bundle.module.url(forResource: name, withExtension: "elf"),

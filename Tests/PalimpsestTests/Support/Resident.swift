@@ -1,0 +1,55 @@
+import Glibc
+import Testing
+
+@testable import Palimpsest
+
+/// What tests of resident calls share.
+enum Resident {
+    /// Small, and parked only where a test asks for it: on a busy machine a call can be far from the next.
+    static func configuration(
+        parkAfter: Duration = .seconds(600), callsPerFullRestore: Int? = nil, fullRestoreInterval: Duration? = nil,
+        strategy: RollbackStrategy = .automatic
+    ) -> SandboxConfiguration {
+        var configuration = small
+        configuration.rollbackStrategy = strategy
+        configuration.registerReset = .byGuest(
+            Residency(
+                parkAfter: parkAfter, callsPerFullRestore: callsPerFullRestore,
+                fullRestoreInterval: fullRestoreInterval))
+        return configuration
+    }
+
+    static let small = SandboxConfiguration(
+        heapByteCount: 256 << 10, stackByteCount: 64 << 10, mailboxByteCount: 16 << 10, scratchByteCount: 4 << 20)
+
+    static func usurper(_ configuration: SandboxConfiguration) throws -> Sandbox {
+        try Sandbox(guest: .bytes(Guests.usurper), configuration: configuration, hostFunctions: makeHostFunctions())
+    }
+
+    /// Time that a thread has run, in nanoseconds.
+    static func processorTime(_ thread: pthread_t) -> UInt64 {
+        var clock = clockid_t()
+        var time = timespec()
+        guard pthread_getcpuclockid(thread, &clock) == 0, clock_gettime(clock, &time) == 0 else { return 0 }
+        return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
+    }
+
+    /// Holds what two calls found in their registers against each other. Offsets are into `found` of the guests' `state`.
+    static func expectSame(
+        _ found: [UInt8], _ expected: [UInt8], _ comment: String = "", _ location: SourceLocation = #_sourceLocation
+    ) {
+        let offsets = zip(found, expected).enumerated().filter { $0.element.0 != $0.element.1 }.map(\.offset)
+        guard found.count != expected.count || !offsets.isEmpty else { return }
+        let bytes = offsets.prefix(8).map { "\($0): \(found[$0]) for \(expected[$0])" }
+        Issue.record("registers differ, \(comment): \(bytes)", sourceLocation: location)
+    }
+
+    /// This process's threads (proc(5), task).
+    static var threadCount: Int {
+        guard let folder = opendir("/proc/self/task") else { return 0 }
+        defer { closedir(folder) }
+        var count = 0
+        while let entry = readdir(folder) { if entry.pointee.d_name.0 != CChar(UInt8(ascii: ".")) { count += 1 } }
+        return count
+    }
+}
