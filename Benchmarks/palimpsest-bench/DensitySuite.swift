@@ -35,6 +35,9 @@ private struct Density {
         var firstCall = Measurement("density/\(count)/first-call")
         var round = Measurement("density/\(count)/round-of-calls")
         let bare = try BareMachine(from: snapshot, function: "exitForever")
+        // What the kernel keeps of machines that are gone is not to help whoever comes second.
+        var warmUp = Measurement("warm-up")
+        _ = try population(&warmUp) { try bare.makeAnother() }
         let machines = try population(&bareCreation) { try bare.makeAnother() }
         let sandboxes = try population(&creation) {
             try Sandbox(from: snapshot)

@@ -135,6 +135,20 @@ struct PoolShutdownTests {
         #expect(await Task(executorPreference: pool.taskExecutor) { 7 }.value == 7)
     }
 
+    @Test("a task on a pool's threads can stop a guest that has them all", .timeLimit(.minutes(1)))
+    func cancelsFromPool() async throws {
+        let pool = try SandboxPool(
+            makeBehavedSnapshot(), configuration: .init(sandboxCount: 1, threadCount: 1), hostFunctions: makePoolHost())
+        let error = await Task(executorPreference: pool.taskExecutor) {
+            let spinning = Task { await poolError { try await pool.call("spin") } }
+            await until { pool.statistics.running == 1 }
+            spinning.cancel()
+            return await spinning.value
+        }.value
+        guard case .cancelled(whileRunning: true) = error else { throw Unexpected(error) }
+        await pool.shutdown()
+    }
+
     @Test("as a service, a pool drains at graceful shutdown", .timeLimit(.minutes(1)))
     func service() async throws {
         let pool = try SandboxPool(makeBehavedSnapshot(), hostFunctions: makePoolHost())

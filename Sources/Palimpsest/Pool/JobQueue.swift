@@ -6,6 +6,8 @@ struct JobQueue {
 
     var count: Int { incoming.count + outgoing.count }
 
+    var first: PoolJob? { outgoing.last ?? incoming.first }
+
     mutating func append(_ job: PoolJob) { incoming.append(job) }
 
     mutating func popFirst() -> PoolJob? {

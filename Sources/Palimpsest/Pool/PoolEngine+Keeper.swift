@@ -22,6 +22,7 @@ extension PoolEngine {
         while true {
             let duty = state.withLock { $0.duty(now: pal_monotonic_nanoseconds()) }
             for worker in duty.wakes { worker.wake() }
+            for job in duty.jobs { job.runElsewhere() }
             for call in duty.expired { refuse(call, .deadlineExceededInQueue) }
             for call in duty.shutDown { refuse(call, .shutDown) }
             if duty.isLast { return finish() }

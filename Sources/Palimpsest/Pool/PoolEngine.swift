@@ -63,9 +63,10 @@ final class PoolEngine: Sendable {
     func take(_ job: PoolJob) -> Bool {
         // What a job brings about has to begin while the job goes on; what an answer does can wait for its thread.
         let bringer = pal_thread_runs_task() ? .stranger : bringer
-        let (isTaken, worker) = state.withLock { $0.enqueue(job, from: bringer) }
-        worker?.wake()
-        return isTaken
+        let arrival = state.withLock { $0.enqueue(job, from: bringer) }
+        arrival.wakes?.wake()
+        if arrival.wakesKeeper { keeperSpot.wake() }
+        return arrival.isTaken
     }
 
     /// A task that calls is about to be suspended: its thread is free.

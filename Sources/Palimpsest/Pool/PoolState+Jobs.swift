@@ -8,11 +8,30 @@ extension PoolState {
         case worker
     }
 
-    /// - Returns: false if the pool takes no jobs any more; otherwise whom to wake, if anyone.
-    mutating func enqueue(_ job: PoolJob, from bringer: Bringer) -> (isTaken: Bool, wakes: PoolWorker?) {
-        guard phase == .open else { return (false, nil) }
+    /// How long a job waits for a thread of the pool's, and how often the keeper looks while there are jobs: 5 ms.
+    static let jobPatience: UInt64 = 5_000_000
+
+    /// What became of a job, and what that asks of whoever brought it.
+    struct JobArrival {
+        /// False if the pool takes no jobs any more.
+        var isTaken = false
+        var wakes: PoolWorker?
+        var wakesKeeper = false
+    }
+
+    mutating func enqueue(_ job: PoolJob, from bringer: Bringer) -> JobArrival {
+        guard phase == .open else { return JobArrival() }
         jobs.append(job)
-        return (true, workerForNews(from: bringer))
+        hadJobs = true
+        return JobArrival(
+            isTaken: true, wakes: workerForNews(from: bringer),
+            wakesKeeper: keeperIsLate(for: job.time + PoolState.jobPatience))
+    }
+
+    /// A job that has waited for too long: it is to run elsewhere.
+    mutating func takeOverdueJob(now: UInt64) -> PoolJob? {
+        guard let job = jobs.first, job.time + PoolState.jobPatience <= now else { return nil }
+        return jobs.popFirst()
     }
 
     /// A thread for what has just come. None, if there are enough that are about to look for work themselves, sooner than

@@ -7,6 +7,7 @@ extension PoolState {
     struct Duty {
         var expired: [PoolCall] = []
         var shutDown: [PoolCall] = []
+        var jobs: [PoolJob] = []
         var wakes: [PoolWorker] = []
         /// Nanoseconds of the monotonic clock.
         var nextTime = UInt64.max
@@ -17,6 +18,7 @@ extension PoolState {
     mutating func duty(now: UInt64) -> Duty {
         var duty = Duty()
         while let call = takeExpired(now: now) { duty.expired.append(call) }
+        while let job = takeOverdueJob(now: now) { duty.jobs.append(job) }
         if phase == .draining, now >= cutOffTime { duty.shutDown = cutOff() }
         stopping.removeAll { $0.phase != .running || $0.interrupt() }
         duty.wakes = takeParkedIfDrained()
@@ -24,6 +26,9 @@ extension PoolState {
         duty.isLast = phase != .open && workerCount == 0
         duty.nextTime = min(deadlines.earliest, max(upkeepTime, now + PoolState.tick))
         if phase != .open || !stopping.isEmpty { duty.nextTime = min(duty.nextTime, now + PoolState.tick) }
+        // As long as jobs come at all: one after the other shall not have to wake the keeper.
+        if hadJobs { duty.nextTime = min(duty.nextTime, now + PoolState.jobPatience) }
+        hadJobs = false
         keeperTime = duty.nextTime
         return duty
     }

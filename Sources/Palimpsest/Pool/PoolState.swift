@@ -51,6 +51,8 @@ struct PoolState {
     /// Threads that roll a sandbox back, have it done before long, and look for work then.
     var returningCount = 0
     var jobs = JobQueue()
+    /// Since the keeper last looked.
+    var hadJobs = false
     var deadlines = DeadlineQueue()
     /// Running calls that an interrupt has missed: it is repeated until they end.
     var stopping: [PoolCall] = []

@@ -1,7 +1,10 @@
+import CPalimpsest
+
 /// Runs tasks on a pool's threads, between two calls.
 ///
 /// Behind `SandboxPool.taskExecutor`. A job is a piece of a task from one suspension to the next. Threads take jobs and calls
-/// in turn, so neither keeps the other from running. Once the pool is shutting down, jobs go to Swift's own threads.
+/// in turn, so neither keeps the other from running. A job that finds no thread within some milliseconds goes to Swift's own
+/// threads: it may be the one that cancels what keeps the threads busy. So do all jobs once the pool is shutting down.
 final class PoolTaskExecutor: TaskExecutor {
     private let engine: PoolEngine
 
@@ -9,7 +12,8 @@ final class PoolTaskExecutor: TaskExecutor {
 
     func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
-        guard engine.take(PoolJob(job: job, executor: self)) else { return globalConcurrentExecutor.enqueue(job) }
+        let pooled = PoolJob(job: job, executor: self, time: pal_monotonic_nanoseconds())
+        if !engine.take(pooled) { pooled.runElsewhere() }
     }
 }
 
@@ -17,6 +21,10 @@ final class PoolTaskExecutor: TaskExecutor {
 struct PoolJob: @unchecked Sendable {
     let job: UnownedJob
     let executor: PoolTaskExecutor
+    /// When it came, in nanoseconds of the monotonic clock.
+    let time: UInt64
 
     func run() { job.runSynchronously(on: executor.asUnownedTaskExecutor()) }
+
+    func runElsewhere() { globalConcurrentExecutor.enqueue(job) }
 }

@@ -138,7 +138,8 @@ public final class SandboxPool: Sendable {
     ///
     /// A call then costs no switch between threads, which is most of what a pool adds to a short call. What such tasks do
     /// between their calls takes the threads' time from guests: right for tasks that do little but call, wrong for tasks
-    /// that compute or block. From the beginning of a shutdown on, Swift's own threads run them.
+    /// that compute or block. A piece of a task that finds no thread for 5 ms, all of them being in guests, runs on Swift's
+    /// threads instead. From the beginning of a shutdown on, Swift's own threads run them.
     public var taskExecutor: any TaskExecutor { executor }
 
     public var statistics: SandboxPoolStatistics { engine.state.withLock { $0.current } }
