@@ -85,19 +85,39 @@ private struct Density {
     }
 }
 
-/// Memory that the whole system has in use: the kernel's own behind virtual machines included.
+/// Memory in use, the kernel's own behind virtual machines included: of this process's control group, which other
+/// processes may be in as well; without one, of the whole system.
 enum SystemMemoryUse {
-    /// `MemTotal` less `MemAvailable` (proc(5), meminfo), the least of a few looks: others' moments do not count.
+    /// The least of a few looks: others' moments do not count.
     static func settled() throws -> Int {
         var least = Int.max
-        for _ in 0..<5 {
+        for _ in 0..<10 {
             usleep(20_000)
-            least = min(least, try now())
+            least = min(least, try controlGroup ?? system())
         }
         return least
     }
 
-    private static func now() throws -> Int {
+    /// `memory.current` (cgroup v2) or `memory.usage_in_bytes` (v1) of the group that /proc/self/cgroup names.
+    private static var controlGroup: Int? {
+        guard let groups = try? String(contentsOfFile: "/proc/self/cgroup", encoding: .utf8) else { return nil }
+        for line in groups.split(separator: "\n") {
+            let fields = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
+            guard fields.count == 3 else { continue }
+            let file =
+                switch fields[1] {
+                case "memory": "/sys/fs/cgroup/memory\(fields[2])/memory.usage_in_bytes"
+                case "": "/sys/fs/cgroup\(fields[2])/memory.current"
+                default: ""
+                }
+            guard let text = try? String(contentsOfFile: file, encoding: .utf8) else { continue }
+            if let byteCount = Int(text.trimmingCharacters(in: .whitespacesAndNewlines)) { return byteCount }
+        }
+        return nil
+    }
+
+    /// `MemTotal` less `MemAvailable` (proc(5), meminfo).
+    private static func system() throws -> Int {
         let text = try String(contentsOfFile: "/proc/meminfo", encoding: .utf8)
         func kibibytes(_ key: String) -> Int {
             let line = text.split(separator: "\n").first { $0.hasPrefix(key + ":") }

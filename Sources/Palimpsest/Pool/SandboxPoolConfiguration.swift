@@ -22,7 +22,7 @@ public struct SandboxPoolConfiguration: Sendable {
     /// loaded again, are dropped to keep it, least recently used first. What calls that run write can exceed it until
     /// they end: heap, stack and scratch sizes limit that.
     ///
-    /// A sandbox counts with the pages that its scratch memory really has and 0.8 MiB for the kernel's part of its
+    /// A sandbox counts with the pages that its scratch memory really has and 1 MiB for the kernel's part of its
     /// virtual machine; a snapshot with all bytes of its layers, those that several snapshots share once.
     public var memoryLimit: Int?
     /// When sandboxes are brought back to their snapshot.
