@@ -68,10 +68,10 @@ extension PoolEngine {
             defer { life.keeper = nil }
             return life.keeper
         }
-        guard let keeper else { return }
-        keeper.join()
+        keeper?.join()
         let waiters = life.withLock { life in
-            life.isJoined = true
+            if keeper != nil { life.isJoined = true }
+            guard life.isJoined else { return [] as [UnsafeContinuation<Void, Never>] }
             defer { life.waiters = [] }
             return life.waiters
         }
@@ -91,6 +91,7 @@ extension PoolEngine {
     func abandon() {
         let keeper = life.withLock { life in
             defer { life.keeper = nil }
+            if life.keeper != nil { life.isJoined = true }
             return life.keeper
         }
         guard let keeper else { return }

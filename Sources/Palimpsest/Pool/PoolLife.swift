@@ -6,6 +6,6 @@ struct PoolLife {
     var waiters: [UnsafeContinuation<Void, Never>] = []
     /// The workers are joined and the keeper is about to end.
     var isOver = false
-    /// The keeper is joined, too.
+    /// The keeper is joined, too, or left to itself.
     var isJoined = false
 }

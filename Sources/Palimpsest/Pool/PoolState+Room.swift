@@ -50,6 +50,8 @@ extension PoolState {
     /// What a thread can do so that the calls of a lane have one sandbox more; nil if they have to wait.
     mutating func make(for lane: SnapshotLane, now: UInt64) -> Work? {
         guard !lane.isLoading, lane.makingCount < lane.waiting.count else { return nil }
+        // There are others to wait for.
+        guard lane.sandboxCount == 0 || now >= lane.retryTime else { return nil }
         guard let snapshot = lane.snapshot else {
             lane.isLoading = true
             makingCount += 1

@@ -8,7 +8,7 @@ final class SnapshotLane: LinkedNode, @unchecked Sendable {
     var snapshot: Snapshot?
     var isLoading = false
     var isRemoved = false
-    /// No sandbox is made in advance before this time: the last attempt failed.
+    /// No sandbox is made before this time, unless there is none at all: the last attempt failed.
     var retryTime: UInt64 = 0
 
     var waiting = LinkedList<PoolCall>()
