@@ -14,9 +14,11 @@ struct HostileInstructionTests {
             "writeOpenPortFromMailbox", "farReturnTo32Bits", "farReturnToTaskState", "raiseIOPL", "returnTrapping",
             "returnNested", "readExtendedControl", "writeExtendedControl", "swapBases", "monitorAndWait", "splitLock",
             "clearGlobalInterrupts", "checkAlignment",
-        ])
-    func restored(name: String) throws {
-        let sandbox = try makeHostile(Fuzzer.configuration)
+        ], [RegisterReset.byHost, .byGuest(Residency())])
+    func restored(name: String, registerReset: RegisterReset) throws {
+        var configuration = Fuzzer.configuration
+        configuration.registerReset = registerReset
+        let sandbox = try makeHostile(configuration)
         let snapshot = try sandbox.snapshot()
         let oracle = try Oracle(sandbox)
         let state: [UInt8] = try sandbox.call("state")

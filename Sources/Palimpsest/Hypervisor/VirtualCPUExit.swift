@@ -18,4 +18,12 @@ enum VirtualCPUExit: Equatable {
     case internalError(suberror: UInt32)
     case unexpected(reason: UInt32)
     case failed(Errno)
+
+    /// Whether the vCPU is not to be trusted again.
+    var leavesDoubt: Bool {
+        switch self {
+        case .guestPort, .exception, .forbiddenPort, .interrupted: false
+        case .memoryMappedIO, .shutdown, .entryFailed, .internalError, .unexpected, .failed: true
+        }
+    }
 }

@@ -43,12 +43,10 @@ extension Sandbox {
     public func restore(_ snapshot: Snapshot) throws(SandboxError) -> RollbackReport {
         guard control.reserve() else { throw .callInProgress }
         defer { control.end() }
-        let isAttached = snapshot.memory === machine.memory.image && !machine.isBroken
+        let isAttached = snapshot.memory === machine.memory.image
         if !(isAttached && canStayResident) { endResidence() }
         if status != .ready { settle() }
-        let report =
-            isAttached
-            ? try rollBack() : try move(to: snapshot)
+        let report = isAttached && !machine.isBroken ? try rollBack() : try move(to: snapshot)
         machine.refreshEntropy()
         status = .ready
         counters.rollbacks &+= 1
@@ -82,7 +80,7 @@ extension Sandbox {
     }
 
     /// What a call that did not end may have left under way in KVM.
-    private func settle() {
+    func settle() {
         if !machine.isBroken, !machine.vcpu.settle() { machine.isBroken = true }
     }
 
@@ -99,7 +97,8 @@ extension Sandbox {
             rollback.repeatLast(machine.memory.writtenVersion)
         {
             return RollbackReport(
-                strategy: .copy, pages: machine.memory.tracked.pageCount, newPages: 0, isFull: resident?.isInside != true)
+                strategy: .copy, pages: machine.memory.tracked.pageCount, newPages: 0,
+                isFull: resident?.isInside != true)
         }
         let new = collectWrites()
         learnWriteSet(new)

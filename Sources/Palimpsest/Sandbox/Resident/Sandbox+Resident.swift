@@ -57,12 +57,20 @@ extension Sandbox {
 
     /// Stops the vCPU, wherever it is; the next call finds every register set by the host.
     func endResidence() {
-        guard let resident else { return }
+        guard let resident, resident.isInside else { return }
         if resident.isRunning {
             control.forceExit()
             resident.awaitStop()
         }
         control.allowEntry()
+        // A guest that has gone on after its answer may have left by an exit that no call has looked at.
+        if status == .ready, !resident.isStoppedInEntryCode { settle(after: resident.lastExit) }
         resident.leave()
+    }
+
+    private func settle(after exit: VirtualCPUExit) {
+        if exit.leavesDoubt { machine.isBroken = true }
+        settle()
+        if machine.isBroken { status = .unrecoverable }
     }
 }
