@@ -178,7 +178,10 @@ extension Sandbox {
         endResidence()
         rollback.startOver()
         // Whatever comes of it: the machine may be another one already.
-        defer { control.attach(machine.vcpu.state) }
+        defer {
+            control.attach(machine.vcpu.state)
+            resident?.forget()
+        }
         try machine.replace(with: image, copying: ahead)
     }
 

@@ -111,6 +111,7 @@ public final class Sandbox {
     deinit {
         Watchdog.shared.remove(control)
         endResidence()
+        resident?.end()
         learnLastWrites()
     }
 

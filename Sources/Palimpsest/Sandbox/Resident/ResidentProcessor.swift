@@ -44,17 +44,20 @@ final class ResidentProcessor: @unchecked Sendable {
                 return nil
             }, Unmanaged.passUnretained(self).toOpaque(), &thread)
         guard failure == 0 else {
-            handoff.deallocate()
             throw MachineError("starting a vCPU's thread", .init(rawValue: failure))
         }
         self.thread = thread
     }
 
-    /// The vCPU must be stopped.
-    deinit {
+    // Also after an `init` that found no thread.
+    deinit { handoff.deallocate() }
+
+    /// Ends the thread, and lets go of the vCPU, which must be stopped: once, by the owner, as its last act. Not left to
+    /// `deinit`: the thread keeps this object, and so does whoever may want to stop a call.
+    func end() {
         pal_handoff_pass(handoff, PAL_VCPU_GONE)
         pthread_join(thread, nil)
-        handoff.deallocate()
+        vcpu = nil
     }
 
     /// The thread's life.
@@ -112,6 +115,9 @@ final class ResidentProcessor: @unchecked Sendable {
 
     /// Whoever has the registers next, it is not the resident code.
     func leave() { isInside = false }
+
+    /// Lets go of a vCPU that is not the machine's any more. Not before no stopper can reach it.
+    func forget() { vcpu = nil }
 
     func resume() {
         pal_handoff_keep_apart(handoff)
