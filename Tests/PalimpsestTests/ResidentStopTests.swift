@@ -213,7 +213,7 @@ struct ResidentStopTests {
                     "faulted since", usurper,
                     {
                         _ =
-                            try $0.call("replyAndGoOn", UInt64(1), UInt32(2), UInt64(0), deadline: .now + .seconds(1))
+                            try $0.call("replyAndGoOn", UInt64(1), UInt32(2), UInt64(0), deadline: .now + .seconds(60))
                             as UInt64
                     }
                 ),
@@ -221,7 +221,7 @@ struct ResidentStopTests {
                     "running on", usurper,
                     {
                         _ =
-                            try $0.call("replyAndGoOn", UInt64(1), UInt32(0), UInt64(0), deadline: .now + .seconds(1))
+                            try $0.call("replyAndGoOn", UInt64(1), UInt32(0), UInt64(0), deadline: .now + .seconds(60))
                             as UInt64
                     }
                 ),

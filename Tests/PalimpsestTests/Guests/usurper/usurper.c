@@ -6,17 +6,11 @@
 static uint64_t awaited(void) { return *(const volatile uint64_t *)(PAL_CONSTANTS_ADDRESS + PAL_OFFSET_AWAITED); }
 static uint64_t doorbell(void) { return *(const volatile uint64_t *)(PAL_CONSTANTS_ADDRESS + PAL_OFFSET_DOORBELL); }
 
-// A caller that has gone to sleep is woken by any exit: by a log line without text.
+// A caller that has gone to sleep, before it could see the answer, is woken by any exit: by a log line without text.
 static void wake(uint64_t sequence) {
     if (awaited() != sequence) return;
     pal_mailbox()->message = (struct pal_message){{0, 0}, PAL_LOG_TRACE, 0};
     PORT_OF(PAL_PORT_LOG);
-}
-
-// For a little longer than a caller spins.
-static void wake_soon(uint64_t sequence) {
-    for (int round = 0; round < 6000 && awaited() != sequence; round++) __asm__ volatile("pause");
-    wake(sequence);
 }
 
 // Answers the call with number `sequence`, as the entry code would.
@@ -85,7 +79,7 @@ PALIMPSEST_IMPORT(void, tick);
 PALIMPSEST_EXPORT(uint64, replyAndGoOn, uint64, uint32, uint64);
 pal_uint64 replyAndGoOn(pal_uint64 value, pal_uint32 how, pal_uint64 entry) {
     reply(doorbell(), value, 0);
-    wake_soon(doorbell());
+    wake(doorbell());
     go_on(how, entry);
 }
 
@@ -137,7 +131,7 @@ pal_string replyWith(pal_uint64 first, pal_uint64 second, pal_uint32 status, pal
     answer->error.address = error;
     answer->error.count = count;
     __atomic_store_n(&pal_mailbox()->reply.sequence, doorbell(), __ATOMIC_SEQ_CST);
-    for (;;) wake_soon(doorbell());
+    for (;;) wake(doorbell());
 }
 
 // Answers calls that are not this one: none of these numbers is to be taken for its answer.
