@@ -21,7 +21,7 @@ struct ResidentStopTests {
         let sandbox = try ResidentStopTests.make()
         let snapshot = try sandbox.snapshot()
         for _ in 0..<10 {
-            let stopped = caughtError { try sandbox.call(name, deadline: .now + .milliseconds(3)) }
+            let stopped = caughtError { try sandbox.call(name, deadline: .now + .milliseconds(20)) }
             guard case .deadlineExceeded = stopped else {
                 Issue.record("\(String(describing: stopped))")
                 return
