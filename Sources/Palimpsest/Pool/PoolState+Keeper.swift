@@ -27,7 +27,9 @@ extension PoolState {
         duty.nextTime = min(deadlines.earliest, max(upkeepTime, now + PoolState.tick))
         if phase != .open || !stopping.isEmpty { duty.nextTime = min(duty.nextTime, now + PoolState.tick) }
         // As long as jobs come at all: one after the other shall not have to wake the keeper.
-        if hadJobs { duty.nextTime = min(duty.nextTime, now + PoolState.jobPatience) }
+        if hadJobs || jobs.count > 0 {
+            duty.nextTime = min(duty.nextTime, (jobs.first?.time ?? now) + PoolState.jobPatience)
+        }
         hadJobs = false
         keeperTime = duty.nextTime
         return duty
