@@ -27,14 +27,14 @@ extension Suite {
                 cases.append((PoolCaller(pool, isOnPool: isOnPool), taskCount, Measurement(name, over: floorName)))
             }
         }
-        for round in 0...effort.sampleCount / 256 {
+        for round in 0...effort.sampleCount / 512 {
             for _ in 0..<256 {
                 let time = try bare.time()
                 if round > 0 { floor.record(time) }
             }
             for index in cases.indices {
                 let taskCount = cases[index].taskCount
-                let times = try cases[index].caller.times(taskCount: taskCount, callCount: 256 / min(taskCount, 8))
+                let times = try cases[index].caller.times(taskCount: taskCount, callCount: max(8, 256 / taskCount))
                 if round > 0 { for time in times { cases[index].measurement.record(time) } }
             }
         }
@@ -69,7 +69,7 @@ extension Suite {
                 operations.append { try caller.time(taskCount: 16, callCount: callCount / 16) }
             }
         }
-        for round in 0...max(20, effort.sampleCount / 250) {
+        for round in 0...max(20, effort.sampleCount / 500) {
             for (index, operation) in operations.enumerated() {
                 let time = try operation()
                 if round > 0 { measurements[index].record(time) }

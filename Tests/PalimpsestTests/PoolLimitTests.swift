@@ -129,7 +129,7 @@ struct PoolLimitTests {
                 hostFunctions: makeHostFunctions())
             for _ in 0..<3 { _ = try await pool.call("add", Int64(1), Int64(2)) as Int64 }
             for _ in 0..<2 { _ = await poolError { try await pool.call("invalidOpcode") } }
-            _ = await poolError { try await pool.call("spin", deadline: .now + .milliseconds(5)) }
+            _ = await poolError { try await pool.call("spin", deadline: .now + .milliseconds(300)) }
             for number in 0..<50 { _ = await poolError { try await pool.call("unknown\(number)") } }
             try await pool.withSandbox { _ = try $0.call("add", Int64(1), Int64(2)) as Int64 }
             await until { pool.statistics.rollbacks == 57 && pool.statistics.idle == 1 }
