@@ -16,7 +16,7 @@ struct FunctionMetrics: Sendable {
         duration = Timer(label: "palimpsest_pool_call_duration", dimensions: labels)
     }
 
-    /// A call ran, and was answered, so long after it began to run.
+    /// A call ran, for so long.
     func ran(_ error: SandboxError?, nanoseconds: UInt64) {
         calls.increment()
         duration.recordNanoseconds(Int64(clamping: nanoseconds))
