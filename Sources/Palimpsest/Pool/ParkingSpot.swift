@@ -30,12 +30,14 @@ final class ParkingSpot: @unchecked Sendable {
                 if sem_trywait(semaphore) == 0 { return true }
                 pal_pause()
             }
+            // Whoever is to wake it may be waiting for this very processor.
+            sched_yield()
         } while pal_monotonic_nanoseconds() < end
         return false
     }
 
-    /// How often the semaphore is looked at between two looks at the clock.
-    static let looksPerClock = 16
+    /// How often the semaphore is looked at between two looks at the clock: about a microsecond's worth.
+    static let looksPerClock = 32
 
     /// Until it is woken or until a time, in nanoseconds of the monotonic clock.
     func sleep(until time: UInt64) {

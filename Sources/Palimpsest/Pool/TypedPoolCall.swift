@@ -1,4 +1,5 @@
 import CPalimpsest
+import Glibc
 import Synchronization
 
 /// A call with its body and whoever waits for its value.
@@ -54,6 +55,8 @@ final class TypedPoolCall<Value: Sendable>: PoolCall, @unchecked Sendable {
                 if progress.load(ordering: .relaxed) == .answered { return }
                 pal_pause()
             }
+            // The thread that is to answer may be waiting for this very processor.
+            sched_yield()
         }
     }
 
