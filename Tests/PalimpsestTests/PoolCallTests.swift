@@ -52,6 +52,39 @@ struct PoolCallTests {
         #expect(pool.statistics.rollbacks == 3_200)
     }
 
+    @Test("a pool of resident sandboxes answers as any other, and starts every call from the snapshot")
+    func resident() async throws {
+        var configuration = SandboxPoolConfiguration(sandboxCount: 1...2, threadCount: 2)
+        configuration.sandbox.registerReset = .byGuest(Residency(callsPerFullRestore: 10))
+        let pool = try SandboxPool(makeBehavedSnapshot(), configuration: configuration, hostFunctions: makePoolHost())
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for task in 0..<8 {
+                group.addTask {
+                    for round in 0..<25 {
+                        let count: Int64 = try await pool.call("count")
+                        let text: String = try await pool.call("echoString", "\(task)/\(round)")
+                        #expect(count == 1001 && text == "\(task)/\(round)")
+                    }
+                }
+            }
+            try await group.waitForAll()
+        }
+        let error = await poolError { try await pool.call("spin", deadline: .now + .milliseconds(400)) }
+        guard case .sandbox(.deadlineExceeded) = error else { throw Unexpected(error) }
+        #expect(try await pool.call("count") as Int64 == 1001)
+        await pool.shutdown()
+    }
+
+    @Test("a lent sandbox makes a batch of calls in one entry")
+    func batch() async throws {
+        let pool = try SandboxPool(makeBehavedSnapshot(), hostFunctions: makePoolHost())
+        let counts = try await pool.withSandbox { sandbox in
+            try sandbox.callBatch("count", arguments: Array(repeating: [], count: 100)).map { try $0.get() }
+        }
+        #expect(counts == (1001...1100).map { .int64($0) })
+        await pool.shutdown()
+    }
+
     @Test("without rollbacks a call sees what the last one left, and starts afresh after one that faulted")
     func noRollback() async throws {
         var configuration = SandboxPoolConfiguration(sandboxCount: 1, threadCount: 1)

@@ -72,6 +72,21 @@ public struct LentSandbox: ~Copyable {
         try sandbox.call(name, arguments: arguments, deadline: limit(deadline))
     }
 
+    /// Calls a guest function once for each element, in one entry, as `Sandbox.callBatch` does.
+    public func callBatch<Result: GuestValue, each Argument: GuestValue>(
+        _ function: GuestFunction<Result, repeat each Argument>, _ arguments: [(repeat each Argument)],
+        deadline: ContinuousClock.Instant? = nil
+    ) throws(SandboxError) -> [Swift.Result<Result, SandboxError>] {
+        try sandbox.callBatch(function, arguments, deadline: limit(deadline))
+    }
+
+    /// Calls a guest function once for each list of values, whose types are only known at run time.
+    public func callBatch(
+        _ name: String, arguments: [[AnyGuestValue]], deadline: ContinuousClock.Instant? = nil
+    ) throws(SandboxError) -> [Swift.Result<AnyGuestValue, SandboxError>] {
+        try sandbox.callBatch(name, arguments: arguments, deadline: limit(deadline))
+    }
+
     /// The earlier of both deadlines.
     /// - Throws: `SandboxError.interrupted` if the lending is over: nothing runs.
     private func limit(_ deadline: ContinuousClock.Instant?) throws(SandboxError) -> ContinuousClock.Instant? {
