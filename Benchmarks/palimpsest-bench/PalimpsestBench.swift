@@ -49,9 +49,11 @@ struct PalimpsestBench: ParsableCommand {
             FileHandle.standardError.write(Data("running \(suite.name): \(suite.summary)\n".utf8))
             report.add(try suite.run(Effort(isQuick: quick, soakSeconds: seconds)))
         }
-        print(Table.text(report.results))
-        if !report.counts.isEmpty { print("\n" + Table.text(report.counts)) }
-        if !report.amounts.isEmpty { print("\n" + Table.text(report.amounts)) }
+        var tables: [String] = []
+        if !report.results.isEmpty { tables.append(Table.text(report.results)) }
+        if !report.counts.isEmpty { tables.append(Table.text(report.counts)) }
+        if !report.amounts.isEmpty { tables.append(Table.text(report.amounts)) }
+        print(tables.joined(separator: "\n\n"))
         if let json {
             let encoder = JSONEncoder()
             encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
