@@ -20,6 +20,8 @@ extension Suite {
         let end = ContinuousClock.now + .seconds(effort.soakSeconds)
         let uses = try wait {
             async let finished: Void = soak.run(taskCount: 64, until: end)
+            let progress = Task { await soak.reportProgress(every: .seconds(10), of: effort.soakSeconds) }
+            defer { progress.cancel() }
             // The first tenth brings everything into use that is going to be.
             try await Task.sleep(for: .seconds(effort.soakSeconds) / 10)
             let before = try ProcessUse.now()
@@ -28,17 +30,17 @@ extension Suite {
         }
         let statistics = pool.statistics
         try wait { await pool.shutdown() }
-        FileHandle.standardError.write(
-            Data(
-                "soak: \(soak.summary)\nsoak: \(statistics)\nsoak: before \(uses.before)\nsoak: after  \(uses.after)\n"
-                    .utf8))
+        note("soak: \(soak.summary)")
+        note("soak: the pool made \(statistics.rollbacks) rollbacks and \(statistics.replacements) replacements")
+        note("soak: in use after a tenth of the time: \(uses.before)")
+        note("soak: in use at the end:                \(uses.after)")
         try BenchGuest.check(soak.isRight)
         return Report(amounts: uses.after.amounts(since: uses.before))
     }
 }
 
 /// What this process has in use.
-private struct ProcessUse {
+private struct ProcessUse: CustomStringConvertible {
     let descriptors: Int
     let threads: Int
     let mappings: Int
@@ -51,6 +53,10 @@ private struct ProcessUse {
             threads: try FileManager.default.contentsOfDirectory(atPath: "/proc/self/task").count,
             mappings: try String(contentsOfFile: "/proc/self/maps", encoding: .utf8).split(separator: "\n").count,
             residentByteCount: (pages.dropFirst().first.flatMap { Int($0) } ?? 0) * 4096)
+    }
+
+    var description: String {
+        "\(descriptors) descriptors, \(threads) threads, \(mappings) mappings, \(residentByteCount / 1024) KiB resident"
     }
 
     func amounts(since before: ProcessUse) -> [Amount] {
@@ -67,11 +73,16 @@ private struct ProcessUse {
 private final class Soak: Sendable {
     private enum Kind: CaseIterable { case value, hostCall, hostError, fault, timeout, cancellation }
 
-    private struct Tally {
+    private struct Tally: CustomStringConvertible {
         var started = 0
         var answered = 0
         var wrong = 0
         var byKind: [Kind: Int] = [:]
+
+        var description: String {
+            let kinds = Kind.allCases.map { "\(byKind[$0] ?? 0) \($0)" }.joined(separator: ", ")
+            return "\(answered) of \(started) calls answered, \(wrong) wrongly (\(kinds))"
+        }
     }
 
     private let pool: SandboxPool
@@ -80,7 +91,15 @@ private final class Soak: Sendable {
     init(_ pool: SandboxPool) { self.pool = pool }
 
     var isRight: Bool { tally.withLock { $0.wrong == 0 && $0.started == $0.answered } }
-    var summary: String { tally.withLock { "\($0)" } }
+    var summary: String { tally.withLock { $0.description } }
+
+    /// A line every so often, until the task is cancelled.
+    func reportProgress(every interval: Duration, of seconds: Int) async {
+        let start = ContinuousClock.now
+        while (try? await Task.sleep(for: interval)) != nil {
+            note("soak: \((ContinuousClock.now - start).components.seconds) of \(seconds) s: \(summary)")
+        }
+    }
 
     func run(taskCount: Int, until end: ContinuousClock.Instant) async {
         await withTaskGroup(of: Void.self) { group in
@@ -149,3 +168,5 @@ private final class Soak: Sendable {
         if let error = await task.value { throw error }
     }
 }
+
+private func note(_ line: String) { FileHandle.standardError.write(Data("\(line)\n".utf8)) }
