@@ -120,6 +120,7 @@ struct ServeCommand: AsyncParsableCommand {
         }
         var configuration = sandbox.configuration
         configuration.logger = Logger(label: "palimpsest.guest")
+        configuration.logLimit = GuestLogLimit()
         return try PoolBuilder(
             guests: guests, sandbox: sandbox, configuration: pool.configuration(sandbox: configuration)
         ).build()

@@ -219,7 +219,8 @@ struct pal_mailbox {
     struct pal_host_call host_call;
     struct pal_ready ready;
     struct pal_message message;
-    uint64_t padding[5];
+    struct pal_span printed;    // a line that is not complete yet: the host logs it when the call ends, and empties it
+    uint64_t padding[3];
     struct pal_reply reply;     // resident calls only
     struct pal_batch batch;     // batches only
 };

@@ -4,9 +4,12 @@ final class GuestProgram: Sendable {
     let exports: [GuestExport]
     let symbols: LazySymbols
     let identity: ImageIdentity
+    /// What people call the guest: its file's name, or its snapshot's reference; nil if it came without one.
+    let name: String?
     private let exportsByName: [String: GuestExport]
 
-    init(exports: [GuestExport], symbols: LazySymbols, identity: ImageIdentity = ImageIdentity()) {
+    init(exports: [GuestExport], symbols: LazySymbols, name: String?, identity: ImageIdentity = ImageIdentity()) {
+        self.name = name
         self.exports = exports
         self.symbols = symbols
         self.identity = identity
@@ -17,6 +20,6 @@ final class GuestProgram: Sendable {
 
     /// The same guest once its initialisers have said what it exports.
     func exporting(_ exports: [GuestExport]) -> GuestProgram {
-        GuestProgram(exports: exports, symbols: symbols, identity: identity)
+        GuestProgram(exports: exports, symbols: symbols, name: name, identity: identity)
     }
 }

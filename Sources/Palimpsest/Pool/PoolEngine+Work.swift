@@ -114,7 +114,7 @@ extension PoolEngine {
     private func make(_ lane: SnapshotLane, _ snapshot: Snapshot, _ worker: PoolWorker) {
         do throws(SandboxError) {
             let sandbox = try Sandbox(
-                from: snapshot, configuration: configuration.sandbox, hostFunctions: hostFunctions)
+                from: snapshot, configuration: lane.configuration, hostFunctions: hostFunctions)
             let pooled = PooledSandbox(sandbox, of: lane, snapshot, worker: worker.index)
             let now = pal_monotonic_nanoseconds()
             let (call, next) = state.withLock { state in

@@ -15,6 +15,8 @@ final class PoolEngine: Sendable {
     let life = Mutex(PoolLife())
     let keeperSpot = ParkingSpot()
     let logBudget = Mutex(LogBudget())
+    /// Of all guests together.
+    private let guestLogBudget: GuestLogBudget?
     /// Threads that look for work without sleeping.
     let lookingCount = Atomic<Int>(0)
 
@@ -23,6 +25,9 @@ final class PoolEngine: Sendable {
         try configuration.validate()
         self.configuration = configuration
         self.hostFunctions = hostFunctions
+        guestLogBudget = configuration.logLimit.map {
+            GuestLogBudget(validated: $0, within: configuration.sandbox.logBudget)
+        }
         metrics = PoolMetrics(pool: configuration.name)
         state = Mutex(PoolState(configuration))
         do throws(SandboxPoolError) {
@@ -99,7 +104,9 @@ final class PoolEngine: Sendable {
         _ snapshot: Snapshot?, _ load: (@Sendable () throws -> Snapshot)?, as name: String
     ) throws(SandboxPoolError) {
         if let snapshot { try check(snapshot) }
-        let lane = SnapshotLane(name, snapshot: snapshot, load: load, metrics: metrics.lane(name))
+        let lane = SnapshotLane(
+            name, snapshot: snapshot, load: load, metrics: metrics.lane(name),
+            configuration: configuration.sandbox(of: name, within: guestLogBudget))
         let worker = try state.withLock { state throws(SandboxPoolError) in
             try state.add(lane)
             return state.takeParked()

@@ -33,6 +33,12 @@ public struct SandboxPoolConfiguration: Sendable {
     public var callTimeLimit: Duration?
     /// After what time without a call a sandbox beyond the lower bound is closed.
     public var idleTimeLimit: Duration
+    /// What all guests may log together; nil is no limit. By default 16 times what a sandbox may: 16,000 lines and 4 MiB
+    /// a second.
+    public var logLimit: GuestLogLimit?
+    /// What the guests of one snapshot may log together, within that; nil is no limit. By default 4 times what a sandbox
+    /// may. Each sandbox has `sandbox.logLimit` besides.
+    public var logLimitPerSnapshot: GuestLogLimit?
     /// For the pool's own log lines: debug (a sandbox made, evicted), notice (shutdown), warning (a sandbox replaced or not
     /// to be had; at most 10 lines a second).
     public var logger: Logger
@@ -46,7 +52,9 @@ public struct SandboxPoolConfiguration: Sendable {
         threadLimitPerSnapshot: Int? = nil, queueLimit: Int = 1_024, memoryLimit: Int? = nil,
         rollback: SandboxPoolRollback = .everyCall, sandbox: SandboxConfiguration = .init(),
         callTimeLimit: Duration? = nil, idleTimeLimit: Duration = .seconds(60),
-        name: String = "pool", logger: Logger = Logger(label: "palimpsest.pool")
+        name: String = "pool", logger: Logger = Logger(label: "palimpsest.pool"),
+        logLimit: GuestLogLimit? = GuestLogLimit().times(16),
+        logLimitPerSnapshot: GuestLogLimit? = GuestLogLimit().times(4)
     ) {
         self.name = name
         self.sandboxCount = sandboxCount
@@ -59,6 +67,8 @@ public struct SandboxPoolConfiguration: Sendable {
         self.callTimeLimit = callTimeLimit
         self.idleTimeLimit = idleTimeLimit
         self.logger = logger
+        self.logLimit = logLimit
+        self.logLimitPerSnapshot = logLimitPerSnapshot
     }
 
     /// So many sandboxes, no fewer and no more.
@@ -85,6 +95,7 @@ public struct SandboxPoolConfiguration: Sendable {
             let end = range.upperBound == .max ? "or more" : "to \(range.upperBound)"
             throw .invalidConfiguration(name: name, value: value, expected: "\(range.lowerBound) \(end)")
         }
+        try validateLogLimits()
         let most = MachineCapacity.sandboxCount
         guard sandboxCount.lowerBound <= most else {
             throw .invalidConfiguration(
@@ -92,6 +103,28 @@ public struct SandboxPoolConfiguration: Sendable {
                 expected:
                     "at most \(most): what this process's descriptors (ulimit -n) and the free memory are enough for")
         }
+    }
+}
+
+extension SandboxPoolConfiguration {
+    private func validateLogLimits() throws(SandboxPoolError) {
+        do throws(SandboxError) {
+            try logLimit?.validate("logLimit")
+            try logLimitPerSnapshot?.validate("logLimitPerSnapshot")
+            try sandbox.logLimit?.validate("sandbox.logLimit")
+        } catch {
+            throw .sandbox(error)
+        }
+    }
+
+    /// For the sandboxes of one snapshot, within what all may log.
+    func sandbox(of snapshot: String, within budget: GuestLogBudget?) -> SandboxConfiguration {
+        var configuration = sandbox
+        configuration.logger[metadataKey: "pool"] = "\(name)"
+        configuration.logger[metadataKey: "snapshot"] = "\(snapshot)"
+        let outer = budget ?? sandbox.logBudget
+        configuration.logBudget = logLimitPerSnapshot.map { GuestLogBudget(validated: $0, within: outer) } ?? outer
+        return configuration
     }
 }
 

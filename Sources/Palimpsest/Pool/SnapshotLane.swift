@@ -4,6 +4,8 @@ final class SnapshotLane: LinkedNode, @unchecked Sendable {
     /// Loads the snapshot; nil if it was given.
     let load: (@Sendable () throws -> Snapshot)?
     let metrics: LaneMetrics
+    /// Of its sandboxes.
+    let configuration: SandboxConfiguration
     /// nil until it is loaded, and again after it was dropped.
     var snapshot: Snapshot?
     var isLoading = false
@@ -30,11 +32,15 @@ final class SnapshotLane: LinkedNode, @unchecked Sendable {
     /// What a sandbox of this snapshot took when last measured.
     var sandboxByteCount = PooledSandbox.expectedByteCount
 
-    init(_ name: String, snapshot: Snapshot?, load: (@Sendable () throws -> Snapshot)?, metrics: LaneMetrics) {
+    init(
+        _ name: String, snapshot: Snapshot?, load: (@Sendable () throws -> Snapshot)?, metrics: LaneMetrics,
+        configuration: SandboxConfiguration
+    ) {
         self.name = name
         self.snapshot = snapshot
         self.load = load
         self.metrics = metrics
+        self.configuration = configuration
     }
 
     /// Nobody uses the snapshot, and whoever calls it next can have it loaded again.

@@ -7,6 +7,12 @@ public enum GuestSource: Sendable {
     /// The file's contents.
     case bytes([UInt8])
 
+    /// The file's name, without its folder; nil for bytes.
+    var name: String? {
+        guard case .file(let path) = self else { return nil }
+        return FilePath(path).lastComponent?.string
+    }
+
     /// The bytes, read whole.
     /// - Throws: `SandboxError.guestFileUnreadable`, or `invalidGuest` if it is larger than any guest may be.
     func load() throws(SandboxError) -> [UInt8] {

@@ -70,7 +70,8 @@ extension Sandbox {
     ) throws(SandboxError) -> [Swift.Result<Value, SandboxError>] {
         guard image === self.image else { throw .foreignFunction(name: export.name) }
         try claim(deadline, on: resident)
-        defer { control.end() }
+        defer { end() }
+        runningExport = export.index
         var results: [Swift.Result<Value, SandboxError>] = []
         results.reserveCapacity(count)
         while results.count < count {

@@ -81,7 +81,10 @@ extension Sandbox {
 
     /// Gives the sandbox free again. The result, which lies in the guest's memory, has been decoded by then.
     @usableFromInline
-    func end() { control.end() }
+    func end() {
+        if log.hasDropped || machine.mailbox.pointee.printed.count != 0 { finishLog() }
+        control.end()
+    }
 
     /// Runs the call whose arguments `encoder` took.
     @usableFromInline
@@ -93,6 +96,7 @@ extension Sandbox {
                 limit: mailboxDataByteCount)
         }
         counters.calls &+= 1
+        runningExport = export.index
         argumentByteCount = encoder.dataCount
         let mailbox = machine.mailbox
         pal_prepare_call(mailbox, export.function, export.context, UInt64(encoder.stackCount))
@@ -143,7 +147,7 @@ extension Sandbox {
         if reply.status == UInt32(PAL_CALL_HOST_ERROR), let error = pendingHostError.take() {
             return error
         }
-        let message = message(GuestSpan(address: reply.error.address, byteCount: reply.error.count))
+        let message = message(reply.error)
         guard reply.status == UInt32(PAL_CALL_ERROR), let message else {
             return poison(.protocolViolation(reason: "call status \(reply.status), or no readable error message"))
         }

@@ -5,7 +5,7 @@ extension Sandbox {
     /// - Throws: what a call throws; `noExports`, `invalidExport`.
     func initialize(entry: UInt64) throws(SandboxError) -> [GuestExport] {
         try claim(.now + min(configuration.initializationTimeLimit, .seconds(1 << 32)), on: nil)
-        defer { control.end() }
+        defer { end() }
         pal_prepare_call(machine.mailbox, entry, 0, 0)
         try enter(at: GuestLayout.entry, until: PAL_PORT_READY)
         return try readExports(machine.mailbox.pointee.ready.exports)
@@ -46,7 +46,8 @@ extension Sandbox {
             throw .invalidExport(
                 index: index, reason: "the address of '\(name)', \(function), is not code")
         }
-        return GuestExport(name: name, signature: signature, function: record.function, context: record.context)
+        return GuestExport(
+            name: name, signature: signature, index: index, function: record.function, context: record.context)
     }
 
     private func exportBytes(_ span: pal_span, _ index: Int, limit: Int, _ what: String) throws(SandboxError) -> [UInt8]

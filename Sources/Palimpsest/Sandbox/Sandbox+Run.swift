@@ -117,31 +117,10 @@ extension Sandbox {
     private func abort() -> SandboxError {
         let text = machine.mailbox.pointee.message.text
         return poison(
-            .abort(message: message(GuestSpan(address: text.address, byteCount: text.count)) ?? "(unreadable message)"))
+            .abort(message: message(text) ?? "(unreadable message)"))
     }
 
     private func label(at address: UInt64) -> String? {
         machine.memory.mapping(at: GuestVirtualAddress(rawValue: address))?.region.label.rawValue
-    }
-
-    // MARK: - Messages
-
-    private func writeLog() throws(SandboxError) {
-        let message = machine.mailbox.pointee.message
-        guard let bytes = messageBytes(GuestSpan(address: message.text.address, byteCount: message.text.count)) else {
-            throw poison(.protocolViolation(reason: "log text outside guest memory"))
-        }
-        log.write(bytes, level: message.level)
-    }
-
-    /// The first `PAL_MAX_MESSAGE_BYTES` of a guest's text, repaired if it is not UTF-8; nil if it is not the guest's.
-    func message(_ span: GuestSpan) -> String? {
-        messageBytes(span).map { GuestText.escaped(String(decoding: $0, as: UTF8.self)) }
-    }
-
-    private func messageBytes(_ span: GuestSpan) -> [UInt8]? {
-        let limited = GuestSpan(
-            address: span.address, byteCount: min(span.byteCount, UInt64(PAL_MAX_MESSAGE_BYTES)))
-        return try? machine.memory.bytes(limited)
     }
 }

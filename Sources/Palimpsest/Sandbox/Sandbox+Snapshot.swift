@@ -163,6 +163,7 @@ extension Sandbox {
             try replace(with: snapshot.memory, copying: configuration.writeSet(of: snapshot.memory))
         }
         program = snapshot.program
+        log.guest = program.name
         return report
     }
 

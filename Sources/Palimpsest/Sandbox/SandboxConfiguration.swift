@@ -27,8 +27,14 @@ public struct SandboxConfiguration: Sendable {
     public var registerReset: RegisterReset
     /// How long the guest's initialisers may take.
     public var initializationTimeLimit: Duration
-    /// Where the guest's log lines go.
+    /// Where the guest's log lines go, with `sandbox` (`Sandbox.id`), `function`, and, if it has a name, `guest` as
+    /// metadata. Lines below the logger's level cost the guest an exit, and nothing else.
     public var logger: Logger
+    /// How much of them; nil is all. What is dropped is counted, and reported as soon as there is room again and at the
+    /// end of the call, there at most once a second.
+    public var logLimit: GuestLogLimit?
+    /// What this sandbox may log together with others; nil is no limit. A pool sets it for its own.
+    public var logBudget: GuestLogBudget?
 
     public static let heapRange = ScratchLayout.Sizes.heapRange
     public static let stackRange = ScratchLayout.Sizes.stackRange
@@ -39,7 +45,8 @@ public struct SandboxConfiguration: Sendable {
         heapByteCount: Int = 64 << 20, stackByteCount: Int = 1 << 20, mailboxByteCount: Int = 1 << 20,
         scratchByteCount: Int = 64 << 20, rollbackStrategy: RollbackStrategy = .automatic, copiesWriteSet: Bool = true,
         registerReset: RegisterReset = .byHost,
-        initializationTimeLimit: Duration = .seconds(10), logger: Logger = Logger(label: "palimpsest.guest")
+        initializationTimeLimit: Duration = .seconds(10), logger: Logger = Logger(label: "palimpsest.guest"),
+        logLimit: GuestLogLimit? = GuestLogLimit(), logBudget: GuestLogBudget? = nil
     ) {
         self.heapByteCount = heapByteCount
         self.stackByteCount = stackByteCount
@@ -50,6 +57,8 @@ public struct SandboxConfiguration: Sendable {
         self.registerReset = registerReset
         self.initializationTimeLimit = initializationTimeLimit
         self.logger = logger
+        self.logLimit = logLimit
+        self.logBudget = logBudget
     }
 
     /// - Throws: `SandboxError.invalidConfiguration`, naming the first size that is out of range.
@@ -71,6 +80,7 @@ public struct SandboxConfiguration: Sendable {
                 expected: "a time above zero")
         }
         try residency?.validate()
+        try logLimit?.validate("logLimit")
     }
 
     var residency: Residency? {

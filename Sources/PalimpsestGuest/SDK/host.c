@@ -68,15 +68,33 @@ void pal_abort(pal_string message) {
 
 void abort(void) { pal_abort(PAL_STRING("abort() called")); }
 
-// What a program prints goes to the log, a line at a time.
-static char line[256];
-static size_t line_count;
+// What a program prints goes to the log, a line at a time. How much of a line there is, is in the mailbox: the host logs
+// that when the call ends.
+static char line[PAL_MAX_MESSAGE_BYTES];
+
+static void send_line(volatile struct pal_span *printed) {
+    pal_log(PAL_LOG_INFO, (pal_string){line, printed->count});
+    printed->count = 0;
+}
 
 int putchar(int character) {
-    if (character != '\n') line[line_count++] = (char)character;
-    if (character == '\n' || line_count == sizeof line) {
-        pal_log(PAL_LOG_INFO, (pal_string){line, line_count});
-        line_count = 0;
+    volatile struct pal_span *printed = &pal_mailbox()->printed;
+    // A line that is too long is cut before a character, never within its bytes.
+    int continues = (character & 0xc0) == 0x80;
+    size_t room = continues ? sizeof line : sizeof line - 3;
+    if (printed->count >= room && character != '\n') send_line(printed);
+    if (character == '\n') {
+        send_line(printed);
+    } else {
+        printed->address = (uint64_t)line;
+        line[printed->count] = (char)character;
+        printed->count = printed->count + 1;
     }
-    return character;
+    return (unsigned char)character;
+}
+
+int puts(const char *text) {
+    while (*text) putchar((unsigned char)*text++);
+    putchar('\n');
+    return 0;
 }

@@ -109,6 +109,10 @@ void pal_fail(pal_string message, uint32_t code);
 /// Sends a line to the host's log. Level: PAL_LOG_TRACE to PAL_LOG_CRITICAL. At most PAL_MAX_MESSAGE_BYTES.
 void pal_log(uint32_t level, pal_string text);
 
+/// Print to the log, a line at a time, with level info. What a call has printed of a line when it ends is logged then.
+int putchar(int character);
+int puts(const char *text);
+
 // MARK: Memory
 
 /// The heap. Null when it is used up. Blocks are aligned to 16 bytes.

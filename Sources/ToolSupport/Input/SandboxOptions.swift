@@ -31,7 +31,8 @@ package struct SandboxOptions: ParsableArguments {
     package init() {}
 
     package var configuration: SandboxConfiguration {
-        var configuration = SandboxConfiguration(logger: GuestLogHandler.logger)
+        // Whoever calls a guest by hand wants to see all of it.
+        var configuration = SandboxConfiguration(logger: GuestLogHandler.logger, logLimit: nil)
         if let heap { configuration.heapByteCount = heap }
         if let stack { configuration.stackByteCount = stack }
         if let mailbox { configuration.mailboxByteCount = mailbox }

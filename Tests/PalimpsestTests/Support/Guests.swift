@@ -12,6 +12,7 @@ enum Guests {
     static let scribe = load("scribe")
     static let golden = load("golden")
     static let usurper = load("usurper")
+    static let chatty = load("chatty")
 
     private static func load(_ name: String) -> [UInt8] {
         guard let url = Bundle.module.url(forResource: name, withExtension: "elf"),

@@ -39,7 +39,9 @@ struct SnapshotLoader {
         let memory = MemoryImage(
             layout: layout, regions: regions, layers: layers + files, pages: pages, trusted: try trusted(),
             writeSet: try reader.writeSet(regions), hotPages: try reader.hotPages(regions))
-        let program = GuestProgram(exports: try reader.exports(regions), symbols: try symbols(manifest))
+        let program = GuestProgram(
+            exports: try reader.exports(regions), symbols: try symbols(manifest),
+            name: entry.tag ?? entry.digest.description)
         let snapshot = Snapshot(
             memory: memory, program: program, requiredHostFunctions: try reader.hostFunctions(),
             processor: try reader.processor())

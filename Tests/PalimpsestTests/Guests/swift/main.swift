@@ -33,6 +33,8 @@ export("handlesHostError") { () -> String in
     }
 }
 export("prints") { (line: String) -> Void in print(line) }
+export("printsPart") { (text: String) -> Void in print(text, terminator: "") }
+export("logs") { (level: UInt32, text: String) -> Void in log(LogLevel(rawValue: level) ?? .critical, text) }
 export("random") { () -> UInt64 in UInt64.random(in: .min ... .max) }
 export("traps") { (index: Int) -> Int in [1, 2, 3][index] }
 

@@ -19,7 +19,7 @@ extension SnapshotConfigReader {
             }
             exports.append(
                 GuestExport(
-                    name: export.name, signature: try signature(export.signature, field),
+                    name: export.name, signature: try signature(export.signature, field), index: index,
                     function: export.function.value, context: export.context.value))
         }
         return exports
