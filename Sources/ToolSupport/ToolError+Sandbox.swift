@@ -4,45 +4,24 @@ extension ToolError {
     /// What an engine's error means for the tool. Guests choose parts of these messages, so control characters in
     /// them are escaped: a guest must not drive the reader's terminal.
     package init(_ error: SandboxError) {
-        let (exit, kind) = ToolError.classify(error)
-        self.init(exit, kind: kind, Terminal.escaped(error.description + ToolError.advice(for: error)))
+        self.init(
+            ToolError.exit(for: error), kind: error.name,
+            Terminal.escaped(error.description + ToolError.advice(for: error)))
     }
 
-    private static func classify(_ error: SandboxError) -> (ToolExit, String) {
+    private static func exit(for error: SandboxError) -> ToolExit {
         switch error {
-        case .machine: (.unavailable, "machine")
-        case .invalidConfiguration: (.usage, "invalidConfiguration")
-        case .guestFileUnreadable: (.badFile, "guestFileUnreadable")
-        case .invalidGuest: (.badFile, "invalidGuest")
-        case .abiVersionMismatch: (.badFile, "abiVersionMismatch")
-        case .noExports: (.badFile, "noExports")
-        case .invalidExport: (.badFile, "invalidExport")
-        case .invalidHostFunction: (.failure, "invalidHostFunction")
-        case .unknownFunction: (.usage, "unknownFunction")
-        case .signatureMismatch: (.usage, "signatureMismatch")
-        case .foreignFunction: (.failure, "foreignFunction")
-        case .argumentsTooLarge: (.usage, "argumentsTooLarge")
-        case .invalidValue: (.usage, "invalidValue")
-        case .callInProgress: (.failure, "callInProgress")
-        case .poisoned: (.failure, "poisoned")
-        case .unrecoverable: (.failure, "unrecoverable")
-        case .hostFunctionRequired: (.usage, "hostFunctionRequired")
-        case .snapshotTooLarge: (.usage, "snapshotTooLarge")
-        case .invalidMapping: (.usage, "invalidMapping")
-        case .mappedFileChanged: (.badFile, "mappedFileChanged")
-        case .mappedFileUnreadable: (.badFile, "mappedFileUnreadable")
-        case .ringUnavailable: (.unavailable, "ringUnavailable")
-        case .guestError: (.guestFailed, "guestError")
-        case .hostFunction: (.guestFailed, "hostFunction")
-        case .unknownHostFunction: (.guestFailed, "unknownHostFunction")
-        case .hostSignatureMismatch: (.guestFailed, "hostSignatureMismatch")
-        case .hostResultTooLarge: (.guestFailed, "hostResultTooLarge")
-        case .valueTooLarge: (.guestFailed, "valueTooLarge")
-        case .invalidUTF8: (.guestFailed, "invalidUTF8")
-        case .invalidPointer: (.guestFailed, "invalidPointer")
-        case .fault: (.guestFailed, "fault")
-        case .deadlineExceeded: (.guestFailed, "deadlineExceeded")
-        case .interrupted: (.guestFailed, "interrupted")
+        case .machine, .ringUnavailable: .unavailable
+        case .invalidConfiguration, .unknownFunction, .signatureMismatch, .argumentsTooLarge, .invalidValue,
+            .hostFunctionRequired, .snapshotTooLarge, .invalidMapping:
+            .usage
+        case .guestFileUnreadable, .invalidGuest, .abiVersionMismatch, .noExports, .invalidExport, .mappedFileChanged,
+            .mappedFileUnreadable:
+            .badFile
+        case .invalidHostFunction, .foreignFunction, .callInProgress, .poisoned, .unrecoverable: .failure
+        case .guestError, .hostFunction, .unknownHostFunction, .hostSignatureMismatch, .hostResultTooLarge,
+            .valueTooLarge, .invalidUTF8, .invalidPointer, .fault, .deadlineExceeded, .interrupted:
+            .guestFailed
         }
     }
 

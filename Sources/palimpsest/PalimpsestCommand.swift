@@ -16,6 +16,7 @@ struct PalimpsestCommand: ParsableCommand {
               palimpsest build greeter.c -o greeter.elf  a guest of your own
               palimpsest inspect greeter.elf
               palimpsest call greeter.elf sayHello World
+              palimpsest trace greeter.elf sayHello World
               palimpsest snapshot save greeter.elf snapshots:greeter
               palimpsest call snapshots:greeter sayHello World
 
@@ -24,7 +25,7 @@ struct PalimpsestCommand: ParsableCommand {
         version: version,
         subcommands: [
             DoctorCommand.self, DemoCommand.self, BuildCommand.self, InspectCommand.self, CallCommand.self,
-            SnapshotCommand.self,
+            TraceCommand.self, SnapshotCommand.self,
         ])
 }
 

@@ -72,6 +72,8 @@ extension Sandbox {
         try claim(deadline, on: resident)
         defer { end() }
         runningExport = export.index
+        let start = observer == nil ? 0 : pal_monotonic_nanoseconds()
+        defer { observer?.record(.batch(function: export.name, count: count), since: start) }
         var results: [Swift.Result<Value, SandboxError>] = []
         results.reserveCapacity(count)
         while results.count < count {

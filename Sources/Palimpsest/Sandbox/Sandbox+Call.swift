@@ -100,6 +100,12 @@ extension Sandbox {
         argumentByteCount = encoder.dataCount
         let mailbox = machine.mailbox
         pal_prepare_call(mailbox, export.function, export.context, UInt64(encoder.stackCount))
+        if let observer { return try enterGuest(export, observedBy: observer) }
+        return try enterGuest(export)
+    }
+
+    /// Makes the call that lies in the mailbox.
+    func enterGuest(_ export: GuestExport) throws(SandboxError) -> GuestValueDecoder {
         if let resident { return try decoder(export, callResident(resident)) }
         return try decoder(export, enter(at: GuestLayout.entry))
     }

@@ -16,8 +16,17 @@ extension Sandbox {
         let printed = machine.mailbox.pointee.printed
         machine.mailbox.pointee.printed.count = 0
         // Text elsewhere than in guest memory is none: the call has ended, well or not.
-        if printed.count != 0 { _ = write(printed, level: UInt32(PAL_LOG_INFO)) }
+        if printed.count != 0 { writePrinted(printed) }
         log.noteEnd(function: runningFunction)
+    }
+
+    private func writePrinted(_ text: pal_span) {
+        let level = UInt32(PAL_LOG_INFO)
+        guard let observer else {
+            _ = write(text, level: level)
+            return
+        }
+        recordLog(text, level: level, observedBy: observer) { _ = write(text, level: level) }
     }
 
     /// - Returns: false if the text is not the guest's to give.

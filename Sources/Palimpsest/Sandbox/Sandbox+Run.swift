@@ -13,7 +13,7 @@ extension Sandbox {
         machine.vcpu.load(instruction: entry.rawValue, stack: GuestLayout.stackTop.rawValue)
         while true {
             counters.vcpuRuns &+= 1
-            let exit = machine.vcpu.run()
+            let exit = if let observer { runObserved(by: observer) } else { machine.vcpu.run() }
             if case .guestPort(UInt16(port)) = exit { break }
             try answer(exit)
         }
@@ -22,6 +22,11 @@ extension Sandbox {
 
     /// Does what an exit asks for; returns if the guest is to be resumed.
     func answer(_ exit: VirtualCPUExit) throws(SandboxError) {
+        if let observer { return try handle(exit, observedBy: observer) }
+        try handle(exit)
+    }
+
+    func handle(_ exit: VirtualCPUExit) throws(SandboxError) {
         switch exit {
         case .exception(vector: 14): try resolvePageFault()
         case .exception(let vector): throw fault(.exception(vector: vector), vector: vector)

@@ -1,3 +1,5 @@
+import CPalimpsest
+
 /// Snapshots, and the way back to them.
 extension Sandbox {
     /// The guest's state as it is now, between two calls. Changes nothing the guest could see.
@@ -10,6 +12,8 @@ extension Sandbox {
     public func snapshot() throws(SandboxError) -> Snapshot {
         try reserve()
         defer { control.end() }
+        let start = observer == nil ? 0 : pal_monotonic_nanoseconds()
+        defer { observer?.record(.snapshot, since: start) }
         endResidence()
         trackHostWrites()
         let image: MemoryImage
@@ -43,6 +47,12 @@ extension Sandbox {
     public func restore(_ snapshot: Snapshot) throws(SandboxError) -> RollbackReport {
         guard control.reserve() else { throw .callInProgress }
         defer { control.end() }
+        if let observer { return try bringBack(to: snapshot, observedBy: observer) }
+        return try bringBack(to: snapshot)
+    }
+
+    /// As `restore`, once the sandbox is claimed.
+    func bringBack(to snapshot: Snapshot) throws(SandboxError) -> RollbackReport {
         let isAttached = snapshot.memory === machine.memory.image
         if !(isAttached && canStayResident) { endResidence() }
         if status != .ready { settle() }

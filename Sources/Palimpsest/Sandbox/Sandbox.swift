@@ -42,6 +42,7 @@ public final class Sandbox {
     // Stored privately: of what others can reach, every access would be checked at run time (exclusivity).
     private var currentStatus = SandboxStatus.ready
     private var latestRollback: RollbackReport?
+    private var currentObserver: SandboxObserver?
 
     public internal(set) var status: SandboxStatus {
         get { currentStatus }
@@ -52,6 +53,12 @@ public final class Sandbox {
     public internal(set) var lastRollback: RollbackReport? {
         get { latestRollback }
         set { latestRollback = newValue }
+    }
+
+    /// What looks on; nil, as a rule.
+    var observer: SandboxObserver? {
+        get { currentObserver }
+        set { currentObserver = newValue }
     }
 
     /// What the guest registered, in its order.

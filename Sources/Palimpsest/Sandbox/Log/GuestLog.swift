@@ -14,6 +14,8 @@ final class GuestLog {
     private var rate: LogRate?
     private let budget: GuestLogBudget?
     private var lastReportTime: UInt64 = 0
+    /// Lines that have reached the logger.
+    private(set) var writtenLineCount: UInt64 = 0
     /// Lines dropped since the last report.
     private var droppedLineCount: UInt64 = 0
 
@@ -58,6 +60,7 @@ final class GuestLog {
     }
 
     func write(_ bytes: [UInt8], level: UInt32, function: String?) {
+        writtenLineCount &+= 1
         logger.log(
             level: GuestLog.level(level), "\(GuestText.escaped(String(decoding: bytes, as: UTF8.self)))",
             metadata: metadata(function))
@@ -84,7 +87,7 @@ final class GuestLog {
 
     private func metadata(_ function: String?) -> Logger.Metadata? { function.map { ["function": "\($0)"] } }
 
-    private static func level(_ level: UInt32) -> Logger.Level {
+    static func level(_ level: UInt32) -> Logger.Level {
         switch Int32(bitPattern: level) {
         case PAL_LOG_TRACE: .trace
         case PAL_LOG_DEBUG: .debug

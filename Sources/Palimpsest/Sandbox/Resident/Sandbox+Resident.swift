@@ -23,8 +23,10 @@ extension Sandbox {
         if !resident.isRunning, resident.isStoppedInEntryCode { resume(resident) }
         machine.prepareEntropy()
         rollback.prefetch()
+        var start = observer == nil ? 0 : pal_monotonic_nanoseconds()
         while !resident.awaitReply(sequence, mailbox, constants) {
             counters.vcpuRuns &+= 1
+            observer?.record(.guest(exit: TraceExit(resident.lastExit)), since: start)
             if case .guestPort(UInt16(PAL_PORT_RETURN)) = resident.lastExit {
                 // The last call's caller had asked for this exit, and then seen the reply after all.
                 guard resident.isStoppedInEntryCode else { return returnFromElsewhere(resident) }
@@ -32,7 +34,9 @@ extension Sandbox {
                 try answer(resident.lastExit)
             }
             resume(resident)
+            if observer != nil { start = pal_monotonic_nanoseconds() }
         }
+        observer?.record(.guest(exit: .returned), since: start)
         return pal_resident_reply(mailbox)
     }
 

@@ -1,0 +1,122 @@
+import CPalimpsest
+import Logging
+
+/// The same steps as without an observer, with one looking on.
+extension Sandbox {
+    /// As `enterGuest`.
+    func enterGuest(
+        _ export: GuestExport, observedBy observer: SandboxObserver
+    ) throws(SandboxError) -> GuestValueDecoder {
+        let start = pal_monotonic_nanoseconds()
+        do throws(SandboxError) {
+            let decoder = try enterGuest(export)
+            observer.record(.call(function: export.name, error: nil), since: start)
+            return decoder
+        } catch {
+            observer.record(.call(function: export.name, error: error.name), since: start)
+            throw error
+        }
+    }
+
+    /// As `VirtualCPU.run`.
+    func runObserved(by observer: SandboxObserver) -> VirtualCPUExit {
+        let start = pal_monotonic_nanoseconds()
+        let exit = machine.vcpu.run()
+        observer.record(.guest(exit: TraceExit(exit)), since: start)
+        return exit
+    }
+
+    /// As `handle`.
+    func handle(_ exit: VirtualCPUExit, observedBy observer: SandboxObserver) throws(SandboxError) {
+        switch exit {
+        case .exception(vector: 14): try handlePageFault(observedBy: observer)
+        case .guestPort(UInt16(PAL_PORT_HOST_CALL)): try handleHostCall(observedBy: observer)
+        case .guestPort(UInt16(PAL_PORT_LOG)): try handleLog(observedBy: observer)
+        default: try handle(exit)
+        }
+    }
+
+    /// As `bringBack`.
+    func bringBack(
+        to snapshot: Snapshot, observedBy observer: SandboxObserver
+    ) throws(SandboxError) -> RollbackReport {
+        let start = pal_monotonic_nanoseconds()
+        do throws(SandboxError) {
+            let report = try bringBack(to: snapshot)
+            observer.record(.rollback(report), since: start)
+            return report
+        } catch {
+            observer.record(.rollback(nil), since: start)
+            throw error
+        }
+    }
+
+    // MARK: - Exits
+
+    private func handlePageFault(observedBy observer: SandboxObserver) throws(SandboxError) {
+        let start = pal_monotonic_nanoseconds()
+        var fault = pageFault
+        let copied = machine.copiedPageCount
+        defer {
+            fault.pagesCopied = Int(machine.copiedPageCount &- copied)
+            observer.record(.pageFault(fault), since: start)
+        }
+        do throws(SandboxError) {
+            try handle(.exception(vector: 14))
+        } catch {
+            fault.cause = .refused
+            throw error
+        }
+    }
+
+    /// The page fault that the guest has just left for, before anything is done about it.
+    private var pageFault: TracePageFault {
+        let (frame, address) = (machine.exceptionFrame, GuestVirtualAddress(rawValue: machine.vcpu.faultAddress))
+        let access: TracePageFault.Access =
+            frame.errorCode & 16 != 0 ? .execute : frame.errorCode & 2 != 0 ? .write : .read
+        let entry = machine.memory.tables.leaf(address.page).map { PageTableEntry(rawValue: $0.pointee) } ?? .absent
+        let cause: TracePageFault.Cause =
+            !entry.isPresent ? .firstTouch : access == .write && entry.isCopyOnWrite ? .copyOnWrite : .stale
+        return TracePageFault(
+            address: address.rawValue, access: access, cause: cause,
+            region: machine.memory.mapping(at: address)?.region.label.rawValue, pagesCopied: 0,
+            instruction: frame.instruction, symbol: program.symbols.name(at: frame.instruction))
+    }
+
+    private func handleHostCall(observedBy observer: SandboxObserver) throws(SandboxError) {
+        let start = pal_monotonic_nanoseconds()
+        let name = hostCallName
+        var outcome = TraceHostOutcome.malformed
+        defer { observer.record(.hostCall(name: name, outcome: outcome), since: start) }
+        try handle(.guestPort(UInt16(PAL_PORT_HOST_CALL)))
+        outcome = TraceHostOutcome(status: machine.mailbox.pointee.host_call.status)
+    }
+
+    /// The name that the guest calls, registered or not; as far as it can be read.
+    private var hostCallName: String {
+        let name = machine.mailbox.pointee.host_call.name
+        guard name.count <= UInt64(PAL_MAX_NAME_BYTES), let text = message(name) else { return "(unreadable name)" }
+        return text
+    }
+
+    private func handleLog(observedBy observer: SandboxObserver) throws(SandboxError) {
+        let line = machine.mailbox.pointee.message
+        try recordLog(line.text, level: line.level, observedBy: observer) { () throws(SandboxError) in
+            try handle(.guestPort(UInt16(PAL_PORT_LOG)))
+        }
+    }
+
+    /// Records a line that `write` writes, or does not.
+    func recordLog<Failure>(
+        _ text: pal_span, level: UInt32, observedBy observer: SandboxObserver, _ write: () throws(Failure) -> Void
+    ) throws(Failure) {
+        let start = pal_monotonic_nanoseconds()
+        let written = log.writtenLineCount
+        try write()
+        let beginning = pal_span(
+            address: text.address, count: min(text.count, UInt64(SandboxObserver.maximumTextByteCount)))
+        guard let shown = message(beginning) else { return }
+        let isLogged = log.writtenLineCount != written
+        observer.record(.log(level: GuestLog.level(level), text: shown, isLogged: isLogged), since: start)
+    }
+}
