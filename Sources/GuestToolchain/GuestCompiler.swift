@@ -67,7 +67,7 @@ public struct GuestCompiler: Sendable {
         try toolchain.clang.run(
             targetFlags + [
                 "-std=c23", "-Wall", "-O\(options.optimization)", "-ffunction-sections", "-fdata-sections", "-I", sdk,
-                "-c", source, "-o", object,
+                "-fdebug-prefix-map=\(sdk)=palimpsest-sdk", "-c", source, "-o", object,
             ] + (options.debugInformation ? ["-g"] : []),
             in: work, isVerbose: options.isVerbose)
     }
@@ -76,8 +76,11 @@ public struct GuestCompiler: Sendable {
         [
             "--target=\(Toolchain.embeddedTarget)", "-ffreestanding", "-fno-stack-protector", "-fno-pic",
             "-mcmodel=small",
-        ]
+        ] + framePointerFlags
     }
+
+    /// What backtraces go by. swiftc's code has them without being asked.
+    private var framePointerFlags: [String] { ["-fno-omit-frame-pointer", "-mno-omit-leaf-frame-pointer"] }
 
     /// The overlay and the guest in one module: one whole-program compilation, everything specialised.
     private func compileSwift(
@@ -110,7 +113,8 @@ public struct GuestCompiler: Sendable {
     ) throws(GuestBuildError) {
         try toolchain.linker.run(
             [
-                "-static", "--no-pie", "--gc-sections", "-z", "noexecstack", "-z", "max-page-size=4096", "-T",
+                "-static", "--no-pie", "--gc-sections", "--build-id=sha1", "-z", "noexecstack", "-z",
+                "max-page-size=4096", "-T",
                 sdk + "/guest.ld", "-o", work + "/guest.elf",
             ] + objects + libraries, in: work, isVerbose: options.isVerbose)
     }

@@ -4,9 +4,13 @@ extension ToolError {
     /// What an engine's error means for the tool. Guests choose parts of these messages, so control characters in
     /// them are escaped: a guest must not drive the reader's terminal.
     package init(_ error: SandboxError) {
+        var details: Details?
+        if case .fault(let fault) = error {
+            details = Details(text: FaultReport.text(fault), name: "fault", json: FaultReport.json(fault))
+        }
         self.init(
             ToolError.exit(for: error), kind: error.name,
-            Terminal.escaped(error.description + ToolError.advice(for: error)))
+            Terminal.escaped(error.description + ToolError.advice(for: error)), details: details)
     }
 
     private static func exit(for error: SandboxError) -> ToolExit {

@@ -6,11 +6,21 @@ package struct ToolError: Error, CustomStringConvertible {
     /// Stable across versions, for programs that read `--json`.
     package let kind: String
     package let message: String
+    /// What else people get to see, below the message, and programs.
+    package var details: Details?
 
-    package init(_ exit: ToolExit, kind: String, _ message: String) {
+    package struct Details: Sendable {
+        package let text: String
+        /// What it is called in JSON.
+        package let name: String
+        package let json: JSON
+    }
+
+    package init(_ exit: ToolExit, kind: String, _ message: String, details: Details? = nil) {
         self.exit = exit
         self.kind = kind
         self.message = message
+        self.details = details
     }
 
     /// ArgumentParser's own message, the way other errors look.
@@ -22,7 +32,11 @@ package struct ToolError: Error, CustomStringConvertible {
 
     package var description: String { message }
 
-    package var json: JSON { ["kind": .string(kind), "message": .string(message)] }
+    package var json: JSON {
+        var members: [(String, JSON)] = [("kind", .string(kind)), ("message", .string(message))]
+        if let details { members.append((details.name, details.json)) }
+        return .object(members)
+    }
 
     /// To standard error for people, to standard output for programs.
     package func report(asJSON: Bool, from program: String = "palimpsest") {
@@ -31,7 +45,7 @@ package struct ToolError: Error, CustomStringConvertible {
         } else {
             // What was printed before comes before the error, wherever both of them go.
             fflush(nil)
-            StandardError.write("\(program): error: \(message)")
+            StandardError.write("\(program): error: \(message)" + (details.map { "\n" + $0.text } ?? ""))
         }
     }
 }

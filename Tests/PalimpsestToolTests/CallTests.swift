@@ -149,6 +149,28 @@ struct CallTests {
         #expect(try json.errorKind() == kind)
     }
 
+    @Test("a fault is shown with its backtrace and registers, and --json has all of it")
+    func fault() throws {
+        let outcome = try call("crash")
+        let lines = outcome.errors.split(separator: "\n").map(String.init)
+        #expect(
+            lines[0].hasPrefix(
+                "palimpsest: error: Guest fault: write to unmapped memory at 0x0 (null pointer) in `crash`+0x"))
+        #expect(lines[1] == "Backtrace" && lines.contains("Address") && lines.contains("Registers"))
+        #expect(lines[2].hasPrefix("  #0  0x0000000000") && lines[2].contains("  crash+0x"))
+        #expect(lines[2].contains("guest.c:"))
+        #expect(!outcome.errors.contains("\u{1b}"), "colours are for terminals")
+
+        let error = try #require(try call("crash", "--json").json()["error"] as? [String: Any])
+        let fault = try #require(error["fault"] as? [String: Any])
+        #expect(fault["kind"] as? String == "exception" && fault["vector"] as? Int == 14)
+        #expect(fault["errorCode"] as? Int == 6 && fault["address"] as? String == "0x0")
+        #expect(fault["region"] == nil, "nothing is mapped there")
+        #expect((fault["registers"] as? [String: String])?.count == 18)
+        let frame = try #require((fault["backtrace"] as? [[String: Any]])?.first)
+        #expect(frame["function"] as? String == "crash" && frame["line"] is Int && frame["file"] is String)
+    }
+
     @Test("a file that is no guest exits with 66")
     func badFiles() throws {
         let scratch = try Scratch()

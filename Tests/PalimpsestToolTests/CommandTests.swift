@@ -167,7 +167,7 @@ struct DemoTests {
             #expect(step["passed"] as? Bool == true, "\(step)")
         }
         let crash = try #require(steps.first { $0["step"] as? String == "crash()" })
-        #expect((crash["result"] as? String)?.contains("in crash+0x") == true)
+        #expect((crash["result"] as? String)?.contains("in `crash`+0x") == true)
         // swiftc leaves folders of its own behind; ours have to be gone.
         let left = try FileManager.default.contentsOfDirectory(atPath: scratch.url.path)
             .filter { $0.hasPrefix("palimpsest") }

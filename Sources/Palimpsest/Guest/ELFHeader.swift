@@ -10,6 +10,8 @@ struct ELFHeader {
     private let programHeaderCount: Int
     let sectionHeaderOffset: UInt64
     let sectionHeaderCount: Int
+    /// Which section has the names of all (`e_shstrndx`).
+    let sectionNamesIndex: Int
 
     init(_ reader: ByteReader) throws(GuestImageError) {
         guard reader.bytes.starts(with: [0x7f, 0x45, 0x4c, 0x46]) else { throw .notELF }
@@ -24,6 +26,7 @@ struct ELFHeader {
         programHeaderOffset = reader.integer(32)
         sectionHeaderOffset = reader.integer(40)
         sectionHeaderCount = Int(reader.integer(60, as: UInt16.self))
+        sectionNamesIndex = Int(reader.integer(62, as: UInt16.self))
         programHeaderCount = Int(reader.integer(56, as: UInt16.self))
         let size = reader.integer(54, as: UInt16.self)
         guard programHeaderCount == 0 || size == ELFHeader.programHeaderByteCount else {

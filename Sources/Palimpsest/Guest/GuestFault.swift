@@ -23,34 +23,23 @@ public struct GuestFault: Error, Sendable, CustomStringConvertible {
     /// The address a page fault was about (CR2).
     public let address: UInt64?
     public let registers: GuestRegisters
+    /// The calls that led to the fault, innermost first: at least the function at `registers.rip`, at most 64. Short for
+    /// guests that were built without frame pointers.
+    public let backtrace: [GuestFrame]
+    /// The region `address` is in; nil if it is in none that the guest may know of.
+    public let addressRegion: GuestRegion?
+    /// The function or variable at `address`, as `name+0x1c`, from the ELF's symbols.
+    public let addressSymbol: String?
+
     /// The function at `registers.rip`, as `name+0x1c`, from the ELF's symbols.
-    public let symbol: String?
-    /// What the region at `address` is: "code", "stack", "guard"...
-    public let region: String?
-
-    public var description: String {
-        var text = cause
-        if let address { text += " at \(hex(address))" + (region.map { " (\($0))" } ?? " (not mapped)") }
-        text += ", rip \(hex(registers.rip))" + (symbol.map { " in \($0)" } ?? "")
-        return text
-    }
-
-    private var cause: String {
-        switch kind {
-        case .exception(let vector): GuestFault.exceptionName(vector) + accessDescription
-        case .stackOverflow: "stack overflow"
-        case .scratchExhausted: "scratch memory exhausted (raise scratchByteCount)"
-        case .illegalPort(let port): "access to port \(hex(UInt64(port)))"
-        case .abort(let message): "abort: \(message)"
-        case .protocolViolation(let reason): "protocol violation: \(reason)"
+    public var symbol: String? {
+        backtrace.first.flatMap { frame in
+            frame.symbol.map { $0 + (frame.offset.flatMap { $0 > 0 ? "+\(hex($0))" : nil } ?? "") }
         }
     }
 
-    private var accessDescription: String {
-        guard vector == 14, let errorCode else { return "" }
-        let access = errorCode & 16 != 0 ? "execute" : errorCode & 2 != 0 ? "write" : "read"
-        return ": \(access) " + (errorCode & 1 != 0 ? "not permitted" : "of unmapped memory")
-    }
+    /// What the region at `address` is: "code", "stack", "guard"...
+    public var region: String? { addressRegion?.label }
 
     static func exceptionName(_ vector: UInt8) -> String {
         let names: [UInt8: String] = [

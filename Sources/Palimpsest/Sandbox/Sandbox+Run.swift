@@ -85,22 +85,15 @@ extension Sandbox {
         registers.rip = frame.instruction
         registers.rsp = frame.stack
         registers.rflags = frame.flags
-        let address = vector == 14 ? machine.vcpu.faultAddress : nil
-        return .fault(
-            GuestFault(
-                kind: kind, vector: vector, errorCode: GuestFault.hasErrorCode(vector) ? frame.errorCode : nil,
-                address: address, registers: registers, symbol: program.symbols.name(at: registers.rip),
-                region: address.flatMap(label)))
+        return fault(
+            kind, vector: vector, errorCode: GuestFault.hasErrorCode(vector) ? frame.errorCode : nil,
+            address: vector == 14 ? machine.vcpu.faultAddress : nil, registers)
     }
 
     /// Ends the call with a fault the engine found.
     func poison(_ kind: GuestFault.Kind) -> SandboxError {
         status = .poisoned
-        let registers = GuestRegisters(machine.vcpu.registers)
-        return .fault(
-            GuestFault(
-                kind: kind, vector: nil, errorCode: nil, address: nil, registers: registers,
-                symbol: program.symbols.name(at: registers.rip), region: nil))
+        return fault(kind, GuestRegisters(machine.vcpu.registers))
     }
 
     /// KVM found no memory behind a page: of all the host maps for a guest, only a file can lose some.
@@ -123,9 +116,5 @@ extension Sandbox {
         let text = machine.mailbox.pointee.message.text
         return poison(
             .abort(message: message(text) ?? "(unreadable message)"))
-    }
-
-    private func label(at address: UInt64) -> String? {
-        machine.memory.mapping(at: GuestVirtualAddress(rawValue: address))?.region.label.rawValue
     }
 }

@@ -4,13 +4,15 @@
     .globl pal_swift_dispatch
     .type pal_swift_dispatch, @function
 pal_swift_dispatch:
-    subq    $40, %rsp
+    pushq   %rbp                // a frame, for backtraces
+    movq    %rsp, %rbp
+    subq    $32, %rsp
     movq    %rsp, %rdi          // three words: rax, rdx, xmm0
     call    pal_swift_call
     movq    0(%rsp), %rax
     movq    8(%rsp), %rdx
     movsd   16(%rsp), %xmm0
-    addq    $40, %rsp
+    leave
     ret
     .size pal_swift_dispatch, . - pal_swift_dispatch
 

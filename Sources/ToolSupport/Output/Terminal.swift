@@ -3,10 +3,15 @@ import Glibc
 /// What standard output can show.
 package enum Terminal {
     /// Colours only for people: a terminal that is not dumb, and `NO_COLOR` (https://no-color.org) unset.
-    package static let hasColours: Bool = {
-        guard isatty(STDOUT_FILENO) == 1, environment("NO_COLOR") == nil else { return false }
+    package static let hasColours = hasColours(STDOUT_FILENO)
+
+    /// The same for standard error.
+    private static let errorsHaveColours = hasColours(STDERR_FILENO)
+
+    private static func hasColours(_ descriptor: Int32) -> Bool {
+        guard isatty(descriptor) == 1, environment("NO_COLOR") == nil else { return false }
         return environment("TERM") != "dumb"
-    }()
+    }
 
     package static let isInteractive = isatty(STDOUT_FILENO) == 1
 
@@ -17,8 +22,13 @@ package enum Terminal {
         case yellow = "33"
         case red = "31"
 
-        package func apply(to text: String) -> String {
-            self == .plain || !Terminal.hasColours ? text : "\u{1b}[\(rawValue)m\(text)\u{1b}[0m"
+        package func apply(to text: String) -> String { apply(to: text, if: Terminal.hasColours) }
+
+        /// For text on standard error.
+        package func applyOnErrors(to text: String) -> String { apply(to: text, if: Terminal.errorsHaveColours) }
+
+        private func apply(to text: String, if hasColours: Bool) -> String {
+            self == .plain || !hasColours ? text : "\u{1b}[\(rawValue)m\(text)\u{1b}[0m"
         }
     }
 

@@ -7,7 +7,7 @@ import ToolSupport
 /// looking for a way into it. Clients get those only if the operator said so.
 enum GuestFaultReport {
     static func json(_ fault: GuestFault, isFull: Bool) -> JSON {
-        var members: [(String, JSON)] = [("kind", .string(kind(fault.kind)))]
+        var members: [(String, JSON)] = [("kind", .string(FaultReport.kind(fault.kind)))]
         if let vector = fault.vector { members.append(("vector", .unsigned(UInt64(vector)))) }
         guard isFull else { return .object(members) }
         if let code = fault.errorCode { members.append(("errorCode", .unsigned(code))) }
@@ -17,17 +17,6 @@ enum GuestFaultReport {
         if let region = fault.region { members.append(("region", .string(region))) }
         members.append(("description", .string(fault.description)))
         return .object(members)
-    }
-
-    private static func kind(_ kind: GuestFault.Kind) -> String {
-        switch kind {
-        case .exception: "exception"
-        case .stackOverflow: "stack-overflow"
-        case .scratchExhausted: "scratch-exhausted"
-        case .illegalPort: "illegal-port"
-        case .abort: "abort"
-        case .protocolViolation: "protocol-violation"
-        }
     }
 
     private static func hex(_ value: UInt64) -> JSON { .string("0x" + String(value, radix: 16)) }

@@ -13,6 +13,8 @@ enum Guests {
     static let golden = load("golden")
     static let usurper = load("usurper")
     static let chatty = load("chatty")
+    static let faulty = load("faulty")
+    static let faultySwift = load("faulty-swift")
 
     private static func load(_ name: String) -> [UInt8] {
         guard let url = Bundle.module.url(forResource: name, withExtension: "elf"),

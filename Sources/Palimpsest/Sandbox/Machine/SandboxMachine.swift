@@ -140,12 +140,7 @@ final class SandboxMachine {
     }
 
     var regions: [GuestRegion] {
-        memory.image.regions.mappings.map { mapping in
-            GuestRegion(
-                label: mapping.region.label.rawValue,
-                addresses: mapping.region.guest.lowerBound.rawValue..<mapping.region.guest.upperBound.rawValue,
-                access: mapping.region.access.description)
-        }
+        memory.image.regions.mappings.map { GuestRegion($0.region) }
     }
 }
 

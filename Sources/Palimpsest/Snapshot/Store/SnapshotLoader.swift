@@ -78,9 +78,9 @@ struct SnapshotLoader {
 
     /// Opened now, read when a fault wants a name: the store may be gone by then.
     private func symbols(_ manifest: OCIManifest) throws(SnapshotStoreError) -> LazySymbols {
-        guard let descriptor = manifest.symbols else { return LazySymbols { SymbolTable(lines: []) } }
+        guard let descriptor = manifest.symbols else { return LazySymbols(names: { SymbolTable(lines: []) }) }
         let blob = OpenBlob(descriptor, try directory.open(descriptor))
-        return LazySymbols { SymbolTable(lines: blob.contents() ?? []) }
+        return LazySymbols(names: { SymbolTable(lines: blob.contents() ?? []) })
     }
 
     private final class OpenBlob: Sendable {

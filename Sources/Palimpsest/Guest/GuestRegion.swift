@@ -9,3 +9,12 @@ public struct GuestRegion: Sendable, Hashable, CustomStringConvertible {
         "\(hex(addresses.lowerBound))-\(hex(addresses.upperBound)) \(access) \(label)"
     }
 }
+
+extension GuestRegion {
+    init(_ region: MemoryRegion<GuestVirtualAddress>) {
+        self.init(
+            label: region.label.rawValue,
+            addresses: region.guest.lowerBound.rawValue..<region.guest.upperBound.rawValue,
+            access: region.access.description)
+    }
+}

@@ -1,0 +1,73 @@
+/// A place in untrusted bytes that moves on as they are read, and never beyond `end`.
+struct ByteCursor {
+    /// The bytes end before what was to be read, or a number in them has more than 64 bits.
+    struct Malformed: Error {}
+
+    let bytes: [UInt8]
+    private(set) var position: Int
+    let end: Int
+
+    /// - Parameter range: lies in `bytes`.
+    init(_ bytes: [UInt8], _ range: Range<Int>) {
+        precondition(range.lowerBound >= 0 && range.upperBound <= bytes.count)
+        self.bytes = bytes
+        position = range.lowerBound
+        end = range.upperBound
+    }
+
+    var remainingByteCount: Int { end - position }
+
+    /// The next `byteCount` bytes as a range of `bytes`; the cursor is behind them afterwards.
+    mutating func skip(_ byteCount: UInt64) throws(Malformed) -> Range<Int> {
+        guard byteCount <= UInt64(remainingByteCount) else { throw Malformed() }
+        let start = position
+        position += Int(byteCount)
+        return start..<position
+    }
+
+    mutating func integer<Value: FixedWidthInteger & BitwiseCopyable>(
+        _ type: Value.Type = Value.self
+    ) throws(Malformed) -> Value {
+        let range = try skip(UInt64(MemoryLayout<Value>.size))
+        return bytes.withUnsafeBytes {
+            Value(littleEndian: $0.loadUnaligned(fromByteOffset: range.lowerBound, as: Value.self))
+        }
+    }
+
+    mutating func byte() throws(Malformed) -> UInt8 {
+        guard position < end else { throw Malformed() }
+        defer { position += 1 }
+        return bytes[position]
+    }
+
+    /// ULEB128 (DWARF 5, 7.6), at most 64 bits of it.
+    mutating func unsigned() throws(Malformed) -> UInt64 {
+        var value: UInt64 = 0
+        for shift in stride(from: UInt64(0), through: 63, by: 7) {
+            let byte = try byte()
+            value |= UInt64(byte & 0x7f) << shift
+            if byte & 0x80 == 0 { return value }
+        }
+        throw Malformed()
+    }
+
+    /// SLEB128 (DWARF 5, 7.6), at most 64 bits of it.
+    mutating func signed() throws(Malformed) -> Int64 {
+        var value: UInt64 = 0
+        for shift in stride(from: UInt64(0), through: 63, by: 7) {
+            let byte = try byte()
+            value |= UInt64(byte & 0x7f) << shift
+            guard byte & 0x80 == 0 else { continue }
+            if byte & 0x40 != 0, shift < 57 { value |= UInt64.max << (shift + 7) }
+            return Int64(bitPattern: value)
+        }
+        throw Malformed()
+    }
+
+    /// Skips a string and the zero behind it, and says where it starts.
+    mutating func string() throws(Malformed) -> Int {
+        let start = position
+        while try byte() != 0 {}
+        return start
+    }
+}

@@ -1,0 +1,24 @@
+/// What a fault's report has beside what the processor says: names, lines, callers.
+extension Sandbox {
+    /// Looks at the guest's memory and at its symbols. Both may lie.
+    func fault(
+        _ kind: GuestFault.Kind, vector: UInt8? = nil, errorCode: UInt64? = nil, address: UInt64? = nil,
+        _ registers: GuestRegisters
+    ) -> SandboxError {
+        .fault(
+            GuestFault(
+                kind: kind, vector: vector, errorCode: errorCode, address: address, registers: registers,
+                backtrace: backtrace(registers), addressRegion: address.flatMap(region),
+                addressSymbol: address.flatMap(program.symbols.table.name)))
+    }
+
+    func backtrace(_ registers: GuestRegisters) -> [GuestFrame] {
+        Backtrace.addresses(registers, machine.memory).enumerated().map { index, address in
+            GuestFrame(address, isCaller: index > 0, program.symbols)
+        }
+    }
+
+    private func region(at address: UInt64) -> GuestRegion? {
+        machine.memory.mapping(at: GuestVirtualAddress(rawValue: address)).map { GuestRegion($0.region) }
+    }
+}
