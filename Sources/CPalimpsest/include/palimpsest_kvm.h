@@ -20,6 +20,8 @@ static const unsigned long PAL_KVM_SET_USER_MEMORY_REGION = KVM_SET_USER_MEMORY_
 static const unsigned long PAL_KVM_SET_XCRS = KVM_SET_XCRS;                            // 4.45
 static const unsigned long PAL_KVM_GET_SUPPORTED_CPUID = KVM_GET_SUPPORTED_CPUID;      // 4.46
 static const unsigned long PAL_KVM_SET_CPUID2 = KVM_SET_CPUID2;                        // 4.21
+static const unsigned long PAL_KVM_GET_XSAVE = KVM_GET_XSAVE;                          // 4.42
+static const unsigned long PAL_KVM_SET_XSAVE = KVM_SET_XSAVE;                          // 4.43
 
 /// `ioctl` with an integer or pointer argument; minus errno on failure.
 static inline long pal_ioctl(int descriptor, unsigned long request, uintptr_t argument) {
@@ -55,6 +57,11 @@ static inline void pal_run_load(struct kvm_run *_Nonnull run, struct kvm_sregs *
     }
     __builtin_memset(&run->s.regs.events, 0, sizeof run->s.regs.events);
     run->kvm_dirty_regs = dirty;
+}
+
+/// Has KVM take registers that were changed in `run` after an exit on the next entry, beside those already to be taken.
+static inline void pal_run_change(struct kvm_run *_Nonnull run, bool special) {
+    run->kvm_dirty_regs |= special ? KVM_SYNC_X86_REGS | KVM_SYNC_X86_SREGS : KVM_SYNC_X86_REGS;
 }
 
 static inline uint16_t pal_run_io_port(const struct kvm_run *_Nonnull run) { return run->io.port; }

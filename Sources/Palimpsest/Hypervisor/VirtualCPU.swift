@@ -7,7 +7,7 @@ import SystemPackage
 /// The hot path is `load` + `run`: plain stores into shared memory and one `KVM_RUN`. Every entry that follows
 /// a `load` starts from the same general and special registers, whatever ran before.
 final class VirtualCPU {
-    private let descriptor: FileDescriptor
+    let descriptor: FileDescriptor
     private let area: UnsafeMutableRawBufferPointer
     /// The page shared with KVM. Valid as long as the vCPU.
     let state: UnsafeMutablePointer<kvm_run>
