@@ -56,7 +56,9 @@ public struct GuestCompiler: Sendable {
     }
 
     private func runtimeSources(_ sdk: String) -> [String] {
-        ["start.c", "host.c", "memory.c", "allocator.c", "random.c", "math.c", "dispatch.S"].map { sdk + "/" + $0 }
+        ["start.c", "host.c", "memory.c", "allocator.c", "random.c", "math.c", "dispatch.S", "unwind.S"].map {
+            sdk + "/" + $0
+        }
     }
 
     // MARK: - Steps
@@ -91,7 +93,8 @@ public struct GuestCompiler: Sendable {
             [
                 "-target", Toolchain.embeddedTarget, "-enable-experimental-feature", "Embedded", "-wmo",
                 options.optimization == "0" ? "-Onone" : options.optimization == "s" ? "-Osize" : "-O",
-                "-Xfrontend", "-disable-stack-protector", "-Xfrontend", "-function-sections", "-swift-version", "6",
+                "-Xfrontend", "-disable-stack-protector", "-Xfrontend", "-function-sections",
+                "-Xfrontend", "-no-clang-module-breadcrumbs", "-swift-version", "6",
                 "-module-name", "Guest", "-module-cache-path", work + "/modules", "-I", sdk + "/Swift",
                 "-Xcc", "-ffreestanding", "-Xcc", "-std=c23", "-Xcc", "-fno-pic", "-Xcc", "-mcmodel=small", "-Xcc",
                 "-I",

@@ -41,6 +41,9 @@ static const uint8_t math[] = {
 static const uint8_t dispatch[] = {
 #embed "SDK/dispatch.S"
 };
+static const uint8_t unwind[] = {
+#embed "SDK/unwind.S"
+};
 static const uint8_t module_map[] = {
 #embed "SDK/Swift/module.modulemap"
 };
@@ -78,6 +81,7 @@ const struct pal_embedded_file *pal_sdk_files(size_t *count) {
         FILE_ENTRY("random.c", random_numbers),
         FILE_ENTRY("math.c", math),
         FILE_ENTRY("dispatch.S", dispatch),
+        FILE_ENTRY("unwind.S", unwind),
         FILE_ENTRY("Swift/module.modulemap", module_map),
         FILE_ENTRY("Swift/PalimpsestGuest.swift", swift_overlay),
         FILE_ENTRY("Swift/Arities.swift", swift_arities),

@@ -4,9 +4,9 @@ extension ToolError {
     /// What an engine's error means for the tool. Guests choose parts of these messages, so control characters in
     /// them are escaped: a guest must not drive the reader's terminal.
     package init(_ error: SandboxError) {
-        var details: Details?
+        var details: [Details] = []
         if case .fault(let fault) = error {
-            details = Details(text: FaultReport.text(fault), name: "fault", json: FaultReport.json(fault))
+            details = [Details(text: FaultReport.text(fault), name: "fault", json: FaultReport.json(fault))]
         }
         self.init(
             ToolError.exit(for: error), kind: error.name,

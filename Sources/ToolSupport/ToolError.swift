@@ -7,16 +7,29 @@ package struct ToolError: Error, CustomStringConvertible {
     package let kind: String
     package let message: String
     /// What else people get to see, below the message, and programs.
-    package var details: Details?
+    package private(set) var details: [Details]
 
     package struct Details: Sendable {
         package let text: String
         /// What it is called in JSON.
         package let name: String
         package let json: JSON
+
+        package init(text: String, name: String, json: JSON) {
+            self.text = text
+            self.name = name
+            self.json = json
+        }
     }
 
-    package init(_ exit: ToolExit, kind: String, _ message: String, details: Details? = nil) {
+    /// The same error with more to see.
+    package func adding(_ details: Details?) -> ToolError {
+        var error = self
+        if let details { error.details.append(details) }
+        return error
+    }
+
+    package init(_ exit: ToolExit, kind: String, _ message: String, details: [Details] = []) {
         self.exit = exit
         self.kind = kind
         self.message = message
@@ -33,9 +46,8 @@ package struct ToolError: Error, CustomStringConvertible {
     package var description: String { message }
 
     package var json: JSON {
-        var members: [(String, JSON)] = [("kind", .string(kind)), ("message", .string(message))]
-        if let details { members.append((details.name, details.json)) }
-        return .object(members)
+        let members: [(String, JSON)] = [("kind", .string(kind)), ("message", .string(message))]
+        return .object(members + details.map { ($0.name, $0.json) })
     }
 
     /// To standard error for people, to standard output for programs.
@@ -45,7 +57,7 @@ package struct ToolError: Error, CustomStringConvertible {
         } else {
             // What was printed before comes before the error, wherever both of them go.
             fflush(nil)
-            StandardError.write("\(program): error: \(message)" + (details.map { "\n" + $0.text } ?? ""))
+            StandardError.write("\(program): error: \(message)" + details.map { "\n" + $0.text }.joined())
         }
     }
 }

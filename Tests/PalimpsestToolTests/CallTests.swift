@@ -171,6 +171,25 @@ struct CallTests {
         #expect(frame["function"] as? String == "crash" && frame["line"] is Int && frame["file"] is String)
     }
 
+    @Test("--core writes a core if the call faults or is stopped, and says how to open it")
+    func core() throws {
+        let scratch = try Scratch()
+        let core = scratch.url.appendingPathComponent("the core").path
+        let guest = try TestGuest.shared.get().path
+        #expect(try call("subtract", "1", "2", "--core", core).status == 0)
+        #expect(try call("fail", "--core", core).status == 1)
+        #expect(!FileManager.default.fileExists(atPath: core))
+        let outcome = try call("crash", "--core", core)
+        #expect(outcome.status == 1 && outcome.errors.hasSuffix("\nCore: gdb \(guest) '\(core)'\n"))
+        #expect(FileManager.default.fileExists(atPath: core))
+        let error = try #require(
+            try call("spin", "--timeout", "30ms", "--core", core, "--json").json()["error"] as? [String: Any])
+        let details = try #require(error["core"] as? [String: Any])
+        #expect(details["path"] as? String == core && details["command"] as? String == "gdb \(guest) '\(core)'")
+        let refused = try call("crash", "--core", core + "/core")
+        #expect(refused.status == 1 && refused.errors.contains("\nCore: Core \(core)/core cannot be written: "))
+    }
+
     @Test("a file that is no guest exits with 66")
     func badFiles() throws {
         let scratch = try Scratch()

@@ -33,6 +33,7 @@ struct ELFImage: Sendable {
     let bytes: [UInt8]
     let entry: UInt64
     let abiVersion: UInt32
+    let buildID: [UInt8]?
     /// In address order; no two share a page.
     let segments: [Segment]
 
@@ -48,6 +49,7 @@ struct ELFImage: Sendable {
             throw .entryOutsideCode(header.entry)
         }
         guard let version = try ELFNotes.abiVersion(headers, reader) else { throw .noABINote }
+        buildID = try ELFNotes.buildID(headers, reader)
         self.bytes = bytes
         self.segments = segments
         entry = header.entry

@@ -31,6 +31,9 @@ public struct GuestFault: Error, Sendable, CustomStringConvertible {
     /// The function or variable at `address`, as `name+0x1c`, from the ELF's symbols.
     public let addressSymbol: String?
 
+    /// Where the core of it is, or why there is none; nil if none was asked for (`SandboxConfiguration.coreDump`).
+    public internal(set) var core: Result<String, CoreDumpError>?
+
     /// The function at `registers.rip`, as `name+0x1c`, from the ELF's symbols.
     public var symbol: String? {
         backtrace.first.flatMap { frame in

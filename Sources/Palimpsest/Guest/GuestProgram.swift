@@ -6,13 +6,19 @@ final class GuestProgram: Sendable {
     let identity: ImageIdentity
     /// What people call the guest: its file's name, or its snapshot's reference; nil if it came without one.
     let name: String?
+    /// Nil for guests that were loaded from a store.
+    let file: GuestFile?
     private let exportsByName: [String: GuestExport]
 
-    init(exports: [GuestExport], symbols: LazySymbols, name: String?, identity: ImageIdentity = ImageIdentity()) {
+    init(
+        exports: [GuestExport], symbols: LazySymbols, name: String?, identity: ImageIdentity = ImageIdentity(),
+        file: GuestFile? = nil
+    ) {
         self.name = name
         self.exports = exports
         self.symbols = symbols
         self.identity = identity
+        self.file = file
         exportsByName = Dictionary(exports.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
     }
 
@@ -20,6 +26,6 @@ final class GuestProgram: Sendable {
 
     /// The same guest once its initialisers have said what it exports.
     func exporting(_ exports: [GuestExport]) -> GuestProgram {
-        GuestProgram(exports: exports, symbols: symbols, name: name, identity: identity)
+        GuestProgram(exports: exports, symbols: symbols, name: name, identity: identity, file: file)
     }
 }

@@ -27,7 +27,7 @@ extension AddressSpace {
     }
 
     /// Where the host finds a page's bytes; a file's are copied aside first. Nil for guard pages and lost files.
-    private func hostPage(_ page: GuestVirtualAddress, _ mapping: RegionMap.Mapping) -> UnsafeRawPointer? {
+    func hostPage(_ page: GuestVirtualAddress, _ mapping: RegionMap.Mapping) -> UnsafeRawPointer? {
         switch mapping.backing {
         case .none: return nil
         case .fixed(let frame):

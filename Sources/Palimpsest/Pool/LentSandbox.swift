@@ -87,6 +87,11 @@ public struct LentSandbox: ~Copyable {
         try sandbox.callBatch(name, arguments: arguments, deadline: limit(deadline))
     }
 
+    /// Writes an ELF core of the guest, as `Sandbox.writeCoreDump` does.
+    public func writeCoreDump(to path: String, byteLimit: Int = 1 << 30) throws(CoreDumpError) {
+        try sandbox.writeCoreDump(to: path, byteLimit: byteLimit)
+    }
+
     /// The earlier of both deadlines.
     /// - Throws: `SandboxError.interrupted` if the lending is over: nothing runs.
     private func limit(_ deadline: ContinuousClock.Instant?) throws(SandboxError) -> ContinuousClock.Instant? {

@@ -5,11 +5,19 @@ extension Sandbox {
         _ kind: GuestFault.Kind, vector: UInt8? = nil, errorCode: UInt64? = nil, address: UInt64? = nil,
         _ registers: GuestRegisters
     ) -> SandboxError {
-        .fault(
-            GuestFault(
-                kind: kind, vector: vector, errorCode: errorCode, address: address, registers: registers,
-                backtrace: backtrace(registers), addressRegion: address.flatMap(region),
-                addressSymbol: address.flatMap(program.symbols.table.name)))
+        var fault = GuestFault(
+            kind: kind, vector: vector, errorCode: errorCode, address: address, registers: registers,
+            backtrace: backtrace(registers), addressRegion: address.flatMap(region),
+            addressSymbol: address.flatMap(program.symbols.table.name))
+        fault.core = dumpCore(of: fault)
+        lastFaultOfCall = (fault, counters.calls)
+        return .fault(fault)
+    }
+
+    /// The fault that ended the last call; nil if there has been another one since.
+    var lastFault: GuestFault? {
+        guard let (fault, call) = lastFaultOfCall, call == counters.calls, status == .poisoned else { return nil }
+        return fault
     }
 
     func backtrace(_ registers: GuestRegisters) -> [GuestFrame] {

@@ -35,6 +35,8 @@ public final class Sandbox {
 
     /// The function that runs, or ran last, by its place among the exports; -1 for the initialisers.
     var runningExport = -1
+    /// The last fault, and how many calls there had been by then.
+    var lastFaultOfCall: (fault: GuestFault, calls: UInt64)?
 
     /// Bytes of the mailbox that the host has written since the last rollback.
     var hostWrittenByteCount = 0
@@ -79,7 +81,8 @@ public final class Sandbox {
     ) throws(SandboxError) {
         try configuration.validate()
         let elf = try Sandbox.image(guest)
-        let program = GuestProgram(exports: [], symbols: LazySymbols(elf), name: guest.name)
+        let program = GuestProgram(
+            exports: [], symbols: LazySymbols(elf), name: guest.name, file: GuestFile(guest, elf))
         let memory = try Sandbox.memory(elf, configuration)
         try self.init(memory, program, configuration, hostFunctions)
         self.program = program.exporting(try initialize(entry: elf.entry))
@@ -92,12 +95,11 @@ public final class Sandbox {
     ///   - configuration: all but the sizes, which are the snapshot's.
     ///   - hostFunctions: at least those of the sandbox that the snapshot was taken of.
     /// - Throws: `SandboxError.hostFunctionRequired`, `mappedFileChanged`, `mappedFileUnreadable`, `machine`,
-    ///   `invalidConfiguration` (of `registerReset`).
+    ///   `invalidConfiguration` (of `registerReset` or `coreDump`).
     public convenience init(
         from snapshot: Snapshot, configuration: SandboxConfiguration = .init(), hostFunctions: HostFunctions = .init()
     ) throws(SandboxError) {
-        try configuration.residency?.validate()
-        try configuration.logLimit?.validate("logLimit")
+        try configuration.validateBehaviour()
         try hostFunctions.check(snapshot.requiredHostFunctions)
         try Sandbox.checkFiles(snapshot.memory)
         try self.init(snapshot.memory, snapshot.program, configuration, hostFunctions)

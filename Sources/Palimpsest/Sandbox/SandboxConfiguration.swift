@@ -27,6 +27,8 @@ public struct SandboxConfiguration: Sendable {
     public var registerReset: RegisterReset
     /// How long the guest's initialisers may take.
     public var initializationTimeLimit: Duration
+    /// Where a core of the guest is written when it faults; nil, as by default, is nowhere.
+    public var coreDump: CoreDumpPolicy?
     /// Where the guest's log lines go, with `sandbox` (`Sandbox.id`), `function`, and, if it has a name, `guest` as
     /// metadata. Lines below the logger's level cost the guest an exit, and nothing else.
     public var logger: Logger
@@ -45,8 +47,9 @@ public struct SandboxConfiguration: Sendable {
         heapByteCount: Int = 64 << 20, stackByteCount: Int = 1 << 20, mailboxByteCount: Int = 1 << 20,
         scratchByteCount: Int = 64 << 20, rollbackStrategy: RollbackStrategy = .automatic, copiesWriteSet: Bool = true,
         registerReset: RegisterReset = .byHost,
-        initializationTimeLimit: Duration = .seconds(10), logger: Logger = Logger(label: "palimpsest.guest"),
-        logLimit: GuestLogLimit? = GuestLogLimit(), logBudget: GuestLogBudget? = nil
+        initializationTimeLimit: Duration = .seconds(10), coreDump: CoreDumpPolicy? = nil,
+        logger: Logger = Logger(label: "palimpsest.guest"), logLimit: GuestLogLimit? = GuestLogLimit(),
+        logBudget: GuestLogBudget? = nil
     ) {
         self.heapByteCount = heapByteCount
         self.stackByteCount = stackByteCount
@@ -56,6 +59,7 @@ public struct SandboxConfiguration: Sendable {
         self.copiesWriteSet = copiesWriteSet
         self.registerReset = registerReset
         self.initializationTimeLimit = initializationTimeLimit
+        self.coreDump = coreDump
         self.logger = logger
         self.logLimit = logLimit
         self.logBudget = logBudget
@@ -79,8 +83,14 @@ public struct SandboxConfiguration: Sendable {
                 name: "initializationTimeLimit", value: Int(initializationTimeLimit.components.seconds),
                 expected: "a time above zero")
         }
+        try validateBehaviour()
+    }
+
+    /// All but the sizes.
+    func validateBehaviour() throws(SandboxError) {
         try residency?.validate()
         try logLimit?.validate("logLimit")
+        try coreDump?.validate()
     }
 
     var residency: Residency? {

@@ -23,6 +23,7 @@ struct CallCommand: ParsableCommand {
               palimpsest call greeter.elf add 1 2 --repeat 10000 --rollback
               palimpsest call greeter.elf sayHello --json -- --World
               palimpsest call snapshots:greeter sayHello World
+              palimpsest call parser.elf parse @input --core core
 
             \(ToolExit.table)
             """)
@@ -60,6 +61,12 @@ struct CallCommand: ParsableCommand {
             valueName: "strategy"))
     var strategy: RollbackStrategy?
 
+    @Option(
+        help: ArgumentHelp(
+            "If the call faults or is stopped, write an ELF core of the guest there, for gdb.", valueName: "file"),
+        completion: .file())
+    var core: String?
+
     @Flag(help: "Print JSON.")
     var json = false
 
@@ -95,7 +102,7 @@ struct CallCommand: ParsableCommand {
             }
             result = try call(sandbox, arguments, &times, &rollbacks)
         } catch {
-            throw ToolError(error)
+            throw ToolError(error).adding(coreDetails(of: sandbox))
         }
         if json {
             print(jsonObject(export, result, times, rollbacks))
@@ -104,6 +111,22 @@ struct CallCommand: ParsableCommand {
             if repetitions > 1 { StandardError.write(times.description) }
             if let rollbacks { StandardError.write(rollbacks.description) }
         }
+    }
+
+    /// The core, if one was asked for and the sandbox is in a state that says why.
+    private func coreDetails(of sandbox: Sandbox) -> ToolError.Details? {
+        guard let core, sandbox.status == .poisoned else { return nil }
+        do throws(CoreDumpError) {
+            try sandbox.writeCoreDump(to: core)
+        } catch {
+            return ToolError.Details(
+                text: Terminal.escaped("Core: \(error)"), name: "core", json: ["error": .string("\(error)")])
+        }
+        let isFile = SnapshotLocation(guest: guest) == nil
+        let command = "gdb \(isFile ? guest.shellQuoted : "GUEST.elf") \(core.shellQuoted)"
+        return ToolError.Details(
+            text: "Core: \(Terminal.escaped(command))", name: "core",
+            json: ["path": .string(core), "command": .string(command)])
     }
 
     /// All the calls; the result is the last one's.
@@ -146,6 +169,15 @@ struct CallCommand: ParsableCommand {
 }
 
 extension RollbackStrategy: ExpressibleByArgument {}
+
+extension String {
+    /// As a word of a shell's command line.
+    fileprivate var shellQuoted: String {
+        let isPlain = !isEmpty && allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "/._-+@:%,=".contains($0)) }
+        return isPlain
+            ? self : "'" + split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''") + "'"
+    }
+}
 
 extension JSON {
     /// Numbers as numbers, bytes as hexadecimal digits, no result as null.

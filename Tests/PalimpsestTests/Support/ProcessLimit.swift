@@ -33,6 +33,10 @@ enum ProcessLimit {
         try lowered(__rlimit_resource_t(RLIMIT_AS.rawValue), to: byteCount, body)
     }
 
+    static func limiting<Result>(fileSize byteCount: Int, _ body: () throws -> Result) throws -> Result {
+        try lowered(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), to: byteCount, body)
+    }
+
     private static func lowered<Result>(
         _ resource: __rlimit_resource_t, to value: Int, _ body: () throws -> Result
     ) throws -> Result {

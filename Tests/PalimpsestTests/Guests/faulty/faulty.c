@@ -120,3 +120,22 @@ void spin(void) {
     turn();
     STAY;
 }
+
+// MARK: Registers
+
+// Faults with values in vector registers: SSE's, and AVX's and AVX-512's where `features`, an XCR0, has them.
+PALIMPSEST_EXPORT(void, fillVectors, uint64);
+OWN void fillVectors(pal_uint64 features) {
+    __asm__ volatile(
+        "movabsq $0x1111111111111111, %%rax; movq %%rax, %%xmm1; punpcklqdq %%xmm1, %%xmm1\n"
+        "movabsq $0x1515151515151515, %%r15\n"
+        "testb $4, %b0; jz 1f\n"
+        "movabsq $0x2222222222222222, %%rax; vmovq %%rax, %%xmm2; vpunpcklqdq %%xmm2, %%xmm2, %%xmm2\n"
+        "vinsertf128 $1, %%xmm2, %%ymm2, %%ymm2\n"
+        "testb $0x80, %b0; jz 1f\n"
+        "movabsq $0x3333333333333333, %%rax; vpbroadcastq %%rax, %%zmm3\n"
+        "movabsq $0x3e3e3e3e3e3e3e3e, %%rax; vpbroadcastq %%rax, %%zmm31\n"
+        "movl $91, %%eax; kmovw %%eax, %%k1\n"
+        "1: ud2" ::"r"(features)
+        : "rax", "r15", "memory");
+}
