@@ -6,6 +6,7 @@ let package = Package(
     products: [
         .library(name: "Palimpsest", targets: ["Palimpsest"]),
         .library(name: "PalimpsestLifecycle", targets: ["PalimpsestLifecycle"]),
+        .library(name: "PalimpsestDebugger", targets: ["PalimpsestDebugger"]),
         .library(name: "GuestToolchain", targets: ["GuestToolchain"]),
         .executable(name: "palimpsest", targets: ["PalimpsestTool"]),
         .executable(name: "palimpsest-serve", targets: ["PalimpsestServe"]),
@@ -50,6 +51,9 @@ let package = Package(
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ]),
 
+        // gdb's remote protocol.
+        .target(name: "PalimpsestDebugger", dependencies: ["Palimpsest"]),
+
         // Building guests: the SDK they are made with, carried inside the host binary; the compiler driver; the plugin.
         .target(name: "PalimpsestGuest", exclude: ["SDK"]),
         .target(name: "GuestToolchain", dependencies: ["PalimpsestGuest"]),
@@ -70,7 +74,7 @@ let package = Package(
         .executableTarget(
             name: "PalimpsestTool",
             dependencies: [
-                "Palimpsest", "GuestToolchain", "ToolSupport",
+                "Palimpsest", "PalimpsestDebugger", "GuestToolchain", "ToolSupport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Sources/palimpsest"),
@@ -120,6 +124,9 @@ let package = Package(
             ],
             exclude: ["Guests"],
             resources: [.copy("Golden")], plugins: ["GuestBuilder"]),
+        .testTarget(
+            name: "PalimpsestDebuggerTests", dependencies: ["Palimpsest", "PalimpsestDebugger", "GuestToolchain"],
+            exclude: ["Guests"], plugins: ["GuestBuilder"]),
         .testTarget(name: "PalimpsestToolTests", dependencies: ["PalimpsestTool", "ToolSupport"]),
         .testTarget(name: "PrometheusTextTests", dependencies: ["PrometheusText"]),
         .testTarget(

@@ -43,15 +43,15 @@ public struct GuestExtendedState: Sendable, Hashable {
         }
     }
 
-    /// Where the upper halves of the YMM registers are; nil if there are none.
-    var vectorUpperOffset: Int? {
-        guard has(.avx) else { return nil }
+    /// Where the upper halves of the YMM registers are; nil if guests have none.
+    public static let vectorUpperOffset: Int? = {
+        guard ProcessorState.extendedFeatures & Component.avx.bit != 0 else { return nil }
         let offset = Int(pal_cpuid(0xD, UInt32(Component.avx.rawValue)).ebx)
-        return offset + 16 * 16 <= bytes.count ? offset : nil
-    }
+        return offset + 16 * 16 <= byteCount ? offset : nil
+    }()
 
     /// Writes `new` at `offset`, and says that `component` holds something from now on.
-    mutating func replace(at offset: Int, with new: some Collection<UInt8>, in component: Component) {
+    public mutating func replace(at offset: Int, with new: some Collection<UInt8>, in component: Component) {
         bytes.replaceSubrange(offset..<offset + new.count, with: new)
         store(load(at: GuestExtendedState.headerOffset) | component.bit, at: GuestExtendedState.headerOffset)
     }

@@ -17,6 +17,19 @@ extension SandboxMachine {
         return registers
     }
 
+    /// Has the guest's code go on with these general registers.
+    func setGuestRegisters(_ registers: GuestRegisters) {
+        var raw = kvm_regs(registers)
+        if vcpu.isInSupervisor {
+            exceptionFrame.instruction = registers.rip
+            exceptionFrame.stack = registers.rsp
+            exceptionFrame.flags = registers.rflags
+            let stub = vcpu.registers
+            (raw.rip, raw.rsp, raw.rflags) = (stub.rip, stub.rsp, stub.rflags)
+        }
+        vcpu.setRegisters(raw)
+    }
+
     /// Selectors and bases as the guest's code had them.
     var guestSegments: GuestSegments {
         var segments = GuestSegments(vcpu.specialRegisters)

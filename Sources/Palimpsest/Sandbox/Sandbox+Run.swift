@@ -11,11 +11,12 @@ extension Sandbox {
     ) throws(SandboxError) -> pal_reply {
         pendingHostError.forget()
         machine.vcpu.load(instruction: entry.rawValue, stack: GuestLayout.stackTop.rawValue)
+        try debugger?.begin()
         while true {
             counters.vcpuRuns &+= 1
             let exit = if let observer { runObserved(by: observer) } else { machine.vcpu.run() }
             if case .guestPort(UInt16(port)) = exit { break }
-            try answer(exit)
+            if let debugger { try debugger.answer(exit) } else { try answer(exit) }
         }
         return pal_call_reply(machine.mailbox)
     }

@@ -30,6 +30,8 @@ public final class Sandbox {
     /// Where names and signatures of host calls that cross pages are put together.
     let requestBuffer = RequestBuffer()
     var pendingHostError = PendingHostError()
+    /// Answers exits while a call is debugged.
+    var debugger: DebugSession?
     /// Bytes of the mailbox's data area that the arguments of the running call take.
     var argumentByteCount = 0
 

@@ -24,6 +24,7 @@ struct CallCommand: ParsableCommand {
               palimpsest call greeter.elf sayHello --json -- --World
               palimpsest call snapshots:greeter sayHello World
               palimpsest call parser.elf parse @input --core core
+              palimpsest call greeter.elf sayHello World --gdb 127.0.0.1:1234
 
             \(ToolExit.table)
             """)
@@ -70,6 +71,9 @@ struct CallCommand: ParsableCommand {
     @Flag(help: "Print JSON.")
     var json = false
 
+    @OptionGroup(title: "Debugging")
+    var debugger: DebuggerOptions
+
     @OptionGroup(title: "Sandbox")
     var sandbox: SandboxOptions
 
@@ -80,6 +84,10 @@ struct CallCommand: ParsableCommand {
         guard (1...CallCommand.maximumRepetitions).contains(repetitions) else {
             throw ValidationError(
                 "--repeat: expected 1 to \(CallCommand.maximumRepetitions), found \(repetitions).")
+        }
+        guard debugger.gdb == nil || (repetitions == 1 && !rollback && timeout == nil) else {
+            throw ValidationError(
+                "--gdb is for one call without a time limit: leave out --repeat, --rollback, --timeout.")
         }
         guard rollback || strategy == nil else {
             throw ValidationError("--strategy says how --rollback works: expected --rollback beside it.")
@@ -93,6 +101,10 @@ struct CallCommand: ParsableCommand {
             throw ToolError(.unknownFunction(name: function, available: sandbox.exports.map(\.name)))
         }
         let arguments = try CallArguments.parse(words, for: export)
+        if let address = debugger.gdb {
+            let result = try debugger.call(function, arguments, in: sandbox, guest: guest, at: address)
+            return json ? print(jsonObject(export, result, nil, nil)) : show(result)
+        }
         var times = CallTimes(capacity: repetitions)
         var rollbacks: RollbackFigures?
         let result: AnyGuestValue
@@ -154,15 +166,15 @@ struct CallCommand: ParsableCommand {
     }
 
     private func jsonObject(
-        _ export: GuestExport, _ result: AnyGuestValue, _ times: CallTimes, _ rollbacks: RollbackFigures?
+        _ export: GuestExport, _ result: AnyGuestValue, _ times: CallTimes?, _ rollbacks: RollbackFigures?
     ) -> JSON {
         var members: [(String, JSON)] = [
             ("function", .string(export.name)),
             ("signature", .string(export.signature.description)),
             ("result", JSON(result)),
-            ("nanoseconds", .integer(times.last)),
         ]
-        if repetitions > 1 { members.append(("times", times.json)) }
+        if let times { members.append(("nanoseconds", .integer(times.last))) }
+        if let times, repetitions > 1 { members.append(("times", times.json)) }
         if let rollbacks { members.append(("rollback", rollbacks.json)) }
         return .object(members)
     }

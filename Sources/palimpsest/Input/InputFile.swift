@@ -26,6 +26,13 @@ enum InputFile {
         return stat(path, &status) == 0 ? UInt64(status.st_size) : nil
     }
 
+    /// The path from the root, links followed; as it is if there is no such file.
+    static func absolutePath(_ path: String) -> String {
+        guard let resolved = realpath(path, nil) else { return path }
+        defer { free(resolved) }
+        return String(cString: resolved)
+    }
+
     private static var reason: String { String(cString: strerror(errno)) }
 
     private static func unreadable(_ path: String, _ reason: String) -> ToolError {

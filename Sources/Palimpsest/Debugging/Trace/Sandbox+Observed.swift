@@ -80,7 +80,7 @@ extension Sandbox {
         return TracePageFault(
             address: address.rawValue, access: access, cause: cause,
             region: machine.memory.mapping(at: address)?.region.label.rawValue, pagesCopied: 0,
-            instruction: frame.instruction, symbol: program.symbols.name(at: frame.instruction))
+            instruction: frame.instruction, symbol: program.symbols.table.name(at: frame.instruction))
     }
 
     private func handleHostCall(observedBy observer: SandboxObserver) throws(SandboxError) {
@@ -93,7 +93,7 @@ extension Sandbox {
     }
 
     /// The name that the guest calls, registered or not; as far as it can be read.
-    private var hostCallName: String {
+    var hostCallName: String {
         let name = machine.mailbox.pointee.host_call.name
         guard name.count <= UInt64(PAL_MAX_NAME_BYTES), let text = message(name) else { return "(unreadable name)" }
         return text

@@ -86,6 +86,13 @@ final class MachineShell: @unchecked Sendable {
         isScratchClean = true
     }
 
+    /// Makes KVM forget every translation that scratch's page tables gave rise to.
+    func forgetTranslations() throws(MachineError) {
+        guard let scratch else { return }
+        try machine.unplug(slot: GuestLayout.scratchSlot)
+        try plug(scratch: scratch)
+    }
+
     /// How many of an image's layers are in place.
     func matchCount(_ image: MemoryImage) -> Int {
         image.layers.count { layer in layers.contains { $0?.segment === layer.segment } }

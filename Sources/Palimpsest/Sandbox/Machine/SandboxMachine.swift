@@ -135,8 +135,13 @@ final class SandboxMachine {
 
     /// What the processor pushed when it last entered an exception stub. Supervisor memory: the guest cannot forge it.
     var exceptionFrame: ExceptionFrame {
+        get { exceptionFramePlace.loadUnaligned(as: ExceptionFrame.self) }
+        set { exceptionFramePlace.storeBytes(of: newValue, as: ExceptionFrame.self) }
+    }
+
+    private var exceptionFramePlace: UnsafeMutableRawPointer {
         let top = memory.scratch.host(memory.scratch.layout.exceptionStack) + pageByteCount
-        return (top - MemoryLayout<ExceptionFrame>.size).loadUnaligned(as: ExceptionFrame.self)
+        return top - MemoryLayout<ExceptionFrame>.size
     }
 
     var regions: [GuestRegion] {

@@ -1,0 +1,96 @@
+/// What a debugger changes in a guest's memory.
+extension AddressSpace {
+    /// What a write asks of the caller.
+    enum Effect {
+        case done
+        /// Translations of the page may be stale: KVM has to forget them.
+        case needsFlush
+    }
+
+    /// Writes as the guest could: pages of the image are copied first, and every page is on the rollback's list.
+    /// - Throws: `DebugError.unwritable` before anything is written; `scratchExhausted`.
+    func write(_ bytes: [UInt8], at start: UInt64) throws(DebugError) -> Effect {
+        let pieces = try pieces(bytes.count, at: start)
+        for piece in pieces where mapping(at: piece.page)?.region.access.contains(.write) != true {
+            throw .unwritable(address: start, byteCount: UInt64(bytes.count))
+        }
+        var effect = Effect.done
+        var rest = bytes[...]
+        for piece in pieces {
+            if try makePrivate(piece.page) { effect = .needsFlush }
+            store(rest.prefix(piece.count), piece)
+            rest = rest.dropFirst(piece.count)
+        }
+        tracked.add(pieces.map(\.page), tables, scratch, image)
+        return effect
+    }
+
+    /// Replaces one byte of code. The page becomes the sandbox's own, as readable, executable and unwritable for the
+    /// guest as before. Rollbacks do not look at it: whoever patches code puts it back.
+    /// - Returns: the byte that was there.
+    func patch(_ address: UInt64, _ byte: UInt8) throws(DebugError) -> (old: UInt8, effect: Effect) {
+        let place = GuestVirtualAddress(rawValue: address)
+        guard place < GuestLayout.userEnd, let mapping = mapping(at: place), case .pool = mapping.backing,
+            mapping.region.access.contains(.execute), let old = try? bytes(GuestSpan(address: address, byteCount: 1))
+        else { throw .notCode(address: address) }
+        var effect = Effect.done
+        let entry = reveal(place.page)
+        if !(entry.isPresent && scratch.contains(entry.frame)) {
+            try copyCode(place.page, mapping)
+            effect = .needsFlush
+        }
+        store([byte], (place.page, place.offsetInPage, 1))
+        return (old[0], effect)
+    }
+
+    private typealias Piece = (page: GuestVirtualAddress, offset: Int, count: Int)
+
+    private func pieces(_ byteCount: Int, at start: UInt64) throws(DebugError) -> [Piece] {
+        let (end, overflow) = start.addingReportingOverflow(UInt64(byteCount))
+        guard !overflow, end <= GuestLayout.userEnd.rawValue else {
+            throw .unwritable(address: start, byteCount: UInt64(byteCount))
+        }
+        var pieces: [Piece] = []
+        var address = GuestVirtualAddress(rawValue: start)
+        var remaining = byteCount
+        while remaining > 0 {
+            let count = min(remaining, pageByteCount - address.offsetInPage)
+            pieces.append((address.page, address.offsetInPage, count))
+            address = address + count
+            remaining -= count
+        }
+        return pieces
+    }
+
+    /// Gives a page that the guest may write a frame of its own.
+    /// - Returns: whether the guest may still see the page through a translation to where it was before: it has not
+    ///   written it since it has the frame.
+    private func makePrivate(_ page: GuestVirtualAddress) throws(DebugError) -> Bool {
+        let entry = tables[page]
+        if entry.isPresent && entry.isWritable { return !entry.isDirty }
+        switch resolve(page, errorCode: 2 | 4) {
+        case .resolved: return true
+        case .exhausted: throw .scratchExhausted
+        case .denied, .unreadable: throw .unwritable(address: page.rawValue, byteCount: UInt64(pageByteCount))
+        }
+    }
+
+    private func copyCode(_ page: GuestVirtualAddress, _ mapping: RegionMap.Mapping) throws(DebugError) {
+        guard let frame = tables.pool.allocate() else { throw .scratchExhausted }
+        guard let content = try? bytes(GuestSpan(address: page.rawValue, byteCount: UInt64(pageByteCount))) else {
+            throw .notCode(address: page.rawValue)
+        }
+        content.withUnsafeBytes { scratch.write($0, at: frame) }
+        do throws(ScratchExhausted) {
+            try tables.set(page, PageTableEntry(frame: frame, access: mapping.region.access, isUser: true))
+        } catch {
+            throw .scratchExhausted
+        }
+    }
+
+    private func store(_ bytes: some Collection<UInt8>, _ piece: Piece) {
+        let target = UnsafeMutableRawBufferPointer(
+            start: scratch.host(tables[piece.page].frame) + piece.offset, count: piece.count)
+        target.copyBytes(from: bytes)
+    }
+}

@@ -1,0 +1,61 @@
+import Glibc
+
+/// Waits for one debugger to connect.
+public final class DebuggerListener: Sendable {
+    private let descriptor: CInt
+    /// With the port that was chosen, if it was left open.
+    public let address: DebuggerAddress
+
+    /// - Parameter allowsRemote: whether other machines may connect. There is no authentication.
+    /// - Throws: `DebuggerError.notLocal`, `cannotListen`.
+    public init(_ address: DebuggerAddress, allowsRemote: Bool = false) throws(DebuggerError) {
+        guard address.isLocal || allowsRemote else { throw .notLocal("\(address)") }
+        let descriptor = socket(address.family, CInt(SOCK_STREAM.rawValue) | CInt(SOCK_CLOEXEC.rawValue), 0)
+        guard descriptor >= 0 else {
+            throw .cannotListen(address: "\(address)", reason: String(cString: strerror(errno)))
+        }
+        var on: CInt = 1
+        setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, socklen_t(MemoryLayout<CInt>.size))
+        // A socket's file is for its owner only.
+        let mask = umask(0o177)
+        let isBound = address.withSystemAddress { bind(descriptor, $0, $1) } == 0 && listen(descriptor, 1) == 0
+        let failure = errno
+        umask(mask)
+        guard isBound else {
+            close(descriptor)
+            throw .cannotListen(address: "\(address)", reason: String(cString: strerror(failure)))
+        }
+        self.descriptor = descriptor
+        self.address = DebuggerListener.port(of: descriptor).map { address.with(port: $0) } ?? address
+    }
+
+    deinit {
+        close(descriptor)
+        if case .unix(let path) = address { unlink(path) }
+    }
+
+    private static func port(of descriptor: CInt) -> UInt16? {
+        var address = sockaddr_in6()
+        var byteCount = socklen_t(MemoryLayout<sockaddr_in6>.size)
+        let isKnown = withUnsafeMutablePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { getsockname(descriptor, $0, &byteCount) == 0 }
+        }
+        // Both families have the port in the same place.
+        return isKnown && address.sin6_family != sa_family_t(AF_UNIX) ? UInt16(bigEndian: address.sin6_port) : nil
+    }
+
+    /// Waits until a debugger connects.
+    /// - Throws: `DebuggerError.cannotAccept`.
+    func accept() throws(DebuggerError) -> CInt {
+        while true {
+            let connection = Glibc.accept(descriptor, nil, nil)
+            if connection >= 0 {
+                _ = fcntl(connection, F_SETFD, FD_CLOEXEC)
+                return connection
+            }
+            guard errno == EINTR || errno == ECONNABORTED else {
+                throw .cannotAccept(address: "\(address)", reason: String(cString: strerror(errno)))
+            }
+        }
+    }
+}

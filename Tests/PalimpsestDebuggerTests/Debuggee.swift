@@ -1,0 +1,63 @@
+import Foundation
+import Palimpsest
+import PalimpsestDebugger
+import Synchronization
+import Testing
+
+/// A guest to be debugged: its file, and calls of it that a debugger is let into.
+struct Debuggee: Sendable {
+    let path: String
+
+    static let c = Debuggee("debuggee")
+    static let swift = Debuggee("debuggee-swift")
+
+    private init(_ name: String) {
+        path = Bundle.module.url(forResource: name, withExtension: "elf")?.path ?? ""
+    }
+
+    func makeSandbox() throws -> Sandbox {
+        var host = HostFunctions()
+        try host.register("answer") { (question: Int64) -> Int64 in question * 2 }
+        return try Sandbox(guest: .file(path), hostFunctions: host)
+    }
+
+    /// What became of a call under a debugger, and of its sandbox.
+    struct Outcome {
+        var result: Result<AnyGuestValue, SandboxError>
+        var status: SandboxStatus
+        /// What the next call, without a debugger, returned after a rollback.
+        var sumAfterwards: Int64?
+    }
+
+    /// Makes a call and waits for a debugger, which `body` is to be. Blocks.
+    func call(
+        _ function: String, _ arguments: [AnyGuestValue] = [], at address: String = "127.0.0.1:0",
+        debugger body: (DebuggerAddress) throws -> Void
+    ) throws -> Outcome {
+        let listener = try DebuggerListener(DebuggerAddress(address))
+        let outcome = Mutex<Result<Outcome, any Error>?>(nil)
+        let finished = DispatchSemaphore(value: 0)
+        let thread = Thread {
+            let found = Result { try run(function, arguments, listener) }
+            outcome.withLock { $0 = found }
+            finished.signal()
+        }
+        thread.start()
+        try body(listener.address)
+        #expect(finished.wait(timeout: .now() + 30) == .success, "the call goes on without its debugger")
+        return try #require(outcome.withLock { $0 }).get()
+    }
+
+    private func run(_ function: String, _ arguments: [AnyGuestValue], _ listener: DebuggerListener) throws -> Outcome {
+        let sandbox = try makeSandbox()
+        let start = try sandbox.snapshot()
+        let server = try GDBServer(listener, executable: path)
+        let result = Result { () throws(SandboxError) in
+            try server.call(function, arguments: arguments, in: sandbox)
+        }
+        var outcome = Outcome(result: result, status: sandbox.status)
+        try sandbox.restore(start)
+        if self.path == Debuggee.c.path { outcome.sumAfterwards = try sandbox.call("sum", Int64(4)) }
+        return outcome
+    }
+}
