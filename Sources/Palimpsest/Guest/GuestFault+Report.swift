@@ -46,6 +46,7 @@ extension GuestFault {
     }
 
     private func exceptionCause(_ vector: UInt8) -> String {
+        if isTrap { return "trap (ud2: a check of the program's that failed)" }
         guard vector == 14, let address, let errorCode else { return GuestFault.exceptionName(vector) }
         let place = "at \(hex(address))" + (addressSymbol.map { " (`\($0)`)" } ?? "")
         return "\(GuestFault.access(errorCode)) \(target(errorCode)) \(place)"

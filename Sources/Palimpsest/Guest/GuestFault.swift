@@ -23,6 +23,8 @@ public struct GuestFault: Error, Sendable, CustomStringConvertible {
     /// The address a page fault was about (CR2).
     public let address: UInt64?
     public let registers: GuestRegisters
+    /// Whether the instruction was `ud2`: a compiler's way to say that a check has failed.
+    let isTrap: Bool
     /// The calls that led to the fault, innermost first: at least the function at `registers.rip`, at most 64. Short for
     /// guests that were built without frame pointers.
     public let backtrace: [GuestFrame]

@@ -7,6 +7,7 @@ extension Sandbox {
     ) -> SandboxError {
         var fault = GuestFault(
             kind: kind, vector: vector, errorCode: errorCode, address: address, registers: registers,
+            isTrap: vector == 6 && isTrapInstruction(at: registers.rip),
             backtrace: backtrace(registers), addressRegion: address.flatMap(region),
             addressSymbol: address.flatMap(program.symbols.table.name))
         fault.core = dumpCore(of: fault)
@@ -24,6 +25,10 @@ extension Sandbox {
         Backtrace.addresses(registers, machine.memory).enumerated().map { index, address in
             GuestFrame(address, isCaller: index > 0, program.symbols)
         }
+    }
+
+    private func isTrapInstruction(at address: UInt64) -> Bool {
+        (try? machine.memory.bytes(GuestSpan(address: address, byteCount: 2))) == [0x0f, 0x0b]
     }
 
     private func region(at address: UInt64) -> GuestRegion? {

@@ -76,7 +76,9 @@ public enum SandboxError: Error, Sendable, CustomStringConvertible {
     /// A string or byte result points to memory that is not the guest's to read.
     case invalidPointer(function: String, address: UInt64, byteCount: UInt64)
     /// The guest's code faulted, gave up or broke the ABI.
-    case fault(GuestFault)
+    ///
+    /// Indirect: a fault knows a lot, and every result of a batch has room for any error.
+    indirect case fault(GuestFault)
     /// The call had not ended at its deadline. (A deadline already past runs nothing and leaves `ready`.)
     case deadlineExceeded
     /// An `InterruptHandle` stopped the call.
