@@ -6,7 +6,7 @@ struct Suite: Sendable {
 
     static let all = [
         Suite.floor, Suite.call, Suite.rollback, Suite.cold, Suite.create, Suite.memory, Suite.snapshot, Suite.resident,
-        Suite.store, Suite.pool, Suite.density, Suite.serve,
+        Suite.store, Suite.pool, Suite.density, Suite.serve, Suite.observed,
     ]
 
     /// Those that only run if they are named.

@@ -3,8 +3,7 @@ import Palimpsest
 extension ToolError {
     /// What a store's error means for the tool. A store's content may be anybody's: control characters are escaped.
     package init(_ error: SnapshotStoreError) {
-        let (exit, kind) = ToolError.classify(error)
-        self.init(exit, kind: kind, Terminal.escaped(error.description))
+        self.init(ToolError.exit(for: error), kind: error.name, Terminal.escaped(error.description))
     }
 
     /// Does something with a store.
@@ -25,30 +24,14 @@ extension ToolError {
         }
     }
 
-    private static func classify(_ error: SnapshotStoreError) -> (ToolExit, String) {
+    private static func exit(for error: SnapshotStoreError) -> ToolExit {
         switch error {
-        case .notAStore: (.badFile, "notAStore")
-        case .unreadable: (.badFile, "unreadable")
-        case .unwritable: (.badFile, "unwritable")
-        case .blobMissing: (.badFile, "blobMissing")
-        case .wrongSize: (.badFile, "wrongSize")
-        case .wrongDigest: (.badFile, "wrongDigest")
-        case .fileTooLarge: (.badFile, "fileTooLarge")
-        case .invalid: (.badFile, "invalid")
-        case .invalidReference: (.usage, "invalidReference")
-        case .unknownReference: (.usage, "unknownReference")
-        case .ambiguousTag: (.badFile, "ambiguousTag")
-        case .notASnapshot: (.badFile, "notASnapshot")
-        case .unsupportedFormat: (.badFile, "unsupportedFormat")
-        case .wrongArchitecture: (.unavailable, "wrongArchitecture")
-        case .abiVersionMismatch: (.badFile, "abiVersionMismatch")
-        case .engineTooOld: (.badFile, "engineTooOld")
-        case .processorLacks: (.unavailable, "processorLacks")
-        case .fileNotAllowed: (.usage, "fileNotAllowed")
-        case .mappedFileChanged: (.badFile, "mappedFileChanged")
-        case .tooLarge: (.usage, "tooLarge")
-        case .unknownReferences: (.badFile, "unknownReferences")
-        case .machine: (.unavailable, "machine")
+        case .notAStore, .unreadable, .unwritable, .blobMissing, .wrongSize, .wrongDigest, .fileTooLarge, .invalid,
+            .ambiguousTag, .notASnapshot, .unsupportedFormat, .abiVersionMismatch, .engineTooOld, .mappedFileChanged,
+            .unknownReferences:
+            .badFile
+        case .invalidReference, .unknownReference, .fileNotAllowed, .tooLarge: .usage
+        case .wrongArchitecture, .processorLacks, .machine: .unavailable
         }
     }
 }

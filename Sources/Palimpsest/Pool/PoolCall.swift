@@ -1,5 +1,6 @@
 import CPalimpsest
 import Synchronization
+import Tracing
 
 /// One call on its way through a pool.
 ///
@@ -17,6 +18,8 @@ class PoolCall: LinkedNode, @unchecked Sendable {
     /// For metrics; nil for a closure.
     let function: String?
     let deadline: ContinuousClock.Instant?
+    /// Around all of it, waiting included; nil without a tracer. Set before it is new to anybody else.
+    var span: (any Span)?
     /// The same in nanoseconds of the monotonic clock; `UInt64.max` is none, 0 has passed.
     let deadlineNanoseconds: UInt64
 
@@ -44,6 +47,12 @@ class PoolCall: LinkedNode, @unchecked Sendable {
         guard let deadline else { return .max }
         let remaining = (deadline - .now).nanosecondsRoundedUp
         return remaining > 0 ? pal_monotonic_nanoseconds() &+ UInt64(remaining) : 0
+    }
+
+    /// Does something as part of the call's span.
+    func asPart<Value>(_ body: () -> Value) -> Value {
+        guard let span else { return body() }
+        return ServiceContext.withValue(span.context, operation: body)
     }
 
     /// Does what the call is for, and keeps the outcome.

@@ -43,14 +43,16 @@ extension PoolEngine {
     // MARK: - Calls
 
     private func run(_ call: PoolCall, in sandbox: PooledSandbox, _ worker: PoolWorker, since start: UInt64) {
-        let error = call.run(in: sandbox.sandbox)
+        let error = call.asPart { call.run(in: sandbox.sandbox) }
         // Before the answer: the caller's thread may take this one's processor as soon as it is woken.
         let end = pal_monotonic_nanoseconds()
         let stopped = state.withLock { $0.end(call, error, worker: worker) }
         if let stopped { call.refuse(stopped) } else { call.answer() }
         // The caller has its result: from here on, nobody waits but calls in the queue.
         sandbox.lane.metrics.function(call.function, of: sandbox.snapshot).ran(error, nanoseconds: end - start)
-        bringBack(sandbox, worker, since: pal_monotonic_nanoseconds(), callDuration: end - start)
+        call.asPart {
+            bringBack(sandbox, worker, since: pal_monotonic_nanoseconds(), callDuration: end - start)
+        }
     }
 
     private func bringBack(

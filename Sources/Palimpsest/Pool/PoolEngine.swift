@@ -1,6 +1,7 @@
 import CPalimpsest
 import Logging
 import Synchronization
+import Tracing
 
 /// What is behind a `SandboxPool`: the state, and the threads that work on it. Lives as long as they do, the pool
 /// itself gone or not.
@@ -44,13 +45,31 @@ final class PoolEngine: Sendable {
     nonisolated(nonsending) func perform<Value: Sendable>(
         _ call: TypedPoolCall<Value>, in snapshot: String
     ) async throws(SandboxPoolError) -> Value {
+        call.span = startSpan(call, snapshot)
         let outcome = await withTaskCancellationHandler {
             if admit(call, to: snapshot) { call.look(nanoseconds: 2 * PoolState.shortDuration) }
             return await call.wait()
         } onCancel: {
             cancel(call)
         }
+        if let span = call.span { end(span, outcome) }
         return try outcome.get()
+    }
+
+    /// Below the caller's. Its name is the caller's to choose, a guest has no part in it.
+    private func startSpan(_ call: PoolCall, _ snapshot: String) -> (any Span)? {
+        guard let span = configuration.sandbox.telemetry?.span(SpanName.poolCall) else { return nil }
+        span.attributes[SpanAttribute.pool] = configuration.name
+        span.attributes[SpanAttribute.snapshot] = snapshot
+        span.attributes[SpanAttribute.function] = call.function ?? "(closure)"
+        return span
+    }
+
+    private func end<Value>(_ span: any Span, _ outcome: Result<Value, SandboxPoolError>) {
+        switch outcome {
+        case .success: span.end(nil, name: nil)
+        case .failure(let error): span.end(error, name: error.name)
+        }
     }
 
     /// - Returns: whether its answer is to be expected before long.

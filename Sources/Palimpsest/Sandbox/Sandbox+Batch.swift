@@ -72,8 +72,17 @@ extension Sandbox {
         try claim(deadline, on: resident)
         defer { end() }
         runningExport = export.index
-        let start = observer == nil ? 0 : pal_monotonic_nanoseconds()
-        defer { observer?.record(.batch(function: export.name, count: count), since: start) }
+        guard let observer else { return makeBatch(export, count: count, encode, decode) }
+        let beginning = observer.callBegan(export.name, count: count, in: self)
+        let results = makeBatch(export, count: count, encode, decode)
+        observer.callEnded(export.name, count: count, results.firstError(), beginning, in: self)
+        return results
+    }
+
+    private func makeBatch<Value>(
+        _ export: GuestExport, count: Int, _ encode: (Int, inout GuestValueEncoder) -> Void,
+        _ decode: (GuestValueDecoder) throws(SandboxError) -> Value
+    ) -> [Swift.Result<Value, SandboxError>] {
         var results: [Swift.Result<Value, SandboxError>] = []
         results.reserveCapacity(count)
         while results.count < count {
@@ -176,6 +185,14 @@ extension Sandbox {
             integers: pal_batch_integers(call), floats: pal_batch_floats(call), stack: pal_batch_stack(call),
             data: mailboxData, dataAddress: GuestLayout.mailbox.rawValue + UInt64(PAL_MAILBOX_DATA_OFFSET),
             dataCount: dataCount)
+    }
+}
+
+extension Array {
+    /// What the first call of a batch that failed ended in.
+    fileprivate func firstError<Value>() -> SandboxError? where Element == Result<Value, SandboxError> {
+        for case .failure(let error) in self { return error }
+        return nil
     }
 }
 

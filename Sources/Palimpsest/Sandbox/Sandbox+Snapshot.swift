@@ -13,7 +13,6 @@ extension Sandbox {
         try reserve()
         defer { control.end() }
         let start = observer == nil ? 0 : pal_monotonic_nanoseconds()
-        defer { observer?.record(.snapshot, since: start) }
         endResidence()
         trackHostWrites()
         let image: MemoryImage
@@ -26,6 +25,7 @@ extension Sandbox {
             }
         }
         if image !== machine.memory.image { adopt(image) }
+        observer?.tookSnapshot(since: start)
         return Snapshot(
             memory: image, program: program,
             requiredHostFunctions: hostFunctions.functions.map { .init(name: $0.name, signature: $0.signature) })
@@ -47,12 +47,14 @@ extension Sandbox {
     public func restore(_ snapshot: Snapshot) throws(SandboxError) -> RollbackReport {
         guard control.reserve() else { throw .callInProgress }
         defer { control.end() }
-        if let observer { return try bringBack(to: snapshot, observedBy: observer) }
+        if let observer {
+            return try observer.aroundRollback(in: self) { () throws(SandboxError) in try bringBack(to: snapshot) }
+        }
         return try bringBack(to: snapshot)
     }
 
     /// As `restore`, once the sandbox is claimed.
-    func bringBack(to snapshot: Snapshot) throws(SandboxError) -> RollbackReport {
+    private func bringBack(to snapshot: Snapshot) throws(SandboxError) -> RollbackReport {
         let isAttached = snapshot.memory === machine.memory.image
         if !(isAttached && canStayResident) { endResidence() }
         if status != .ready { settle() }

@@ -114,6 +114,7 @@ public final class Sandbox {
         self.program = program
         self.configuration = configuration
         self.hostFunctions = hostFunctions
+        currentObserver = SandboxObserver(telemetry: configuration.telemetry).ifNeeded
         rollback = Rollback(
             strategy: configuration.rollbackStrategy, keepsPagesReady: configuration.copiesWriteSet)
         id = Sandbox.lastID.add(1, ordering: .relaxed).newValue

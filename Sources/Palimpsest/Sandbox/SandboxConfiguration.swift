@@ -37,6 +37,8 @@ public struct SandboxConfiguration: Sendable {
     public var logLimit: GuestLogLimit?
     /// What this sandbox may log together with others; nil is no limit. A pool sets it for its own.
     public var logBudget: GuestLogBudget?
+    /// Where calls, host functions and rollbacks are reported; nil is nowhere.
+    public var telemetry: SandboxTelemetry?
 
     public static let heapRange = ScratchLayout.Sizes.heapRange
     public static let stackRange = ScratchLayout.Sizes.stackRange
@@ -49,7 +51,7 @@ public struct SandboxConfiguration: Sendable {
         registerReset: RegisterReset = .byHost,
         initializationTimeLimit: Duration = .seconds(10), coreDump: CoreDumpPolicy? = nil,
         logger: Logger = Logger(label: "palimpsest.guest"), logLimit: GuestLogLimit? = GuestLogLimit(),
-        logBudget: GuestLogBudget? = nil
+        logBudget: GuestLogBudget? = nil, telemetry: SandboxTelemetry? = nil
     ) {
         self.heapByteCount = heapByteCount
         self.stackByteCount = stackByteCount
@@ -63,6 +65,7 @@ public struct SandboxConfiguration: Sendable {
         self.logger = logger
         self.logLimit = logLimit
         self.logBudget = logBudget
+        self.telemetry = telemetry
     }
 
     /// - Throws: `SandboxError.invalidConfiguration`, naming the first size that is out of range.

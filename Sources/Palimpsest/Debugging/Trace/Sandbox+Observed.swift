@@ -7,13 +7,13 @@ extension Sandbox {
     func enterGuest(
         _ export: GuestExport, observedBy observer: SandboxObserver
     ) throws(SandboxError) -> GuestValueDecoder {
-        let start = pal_monotonic_nanoseconds()
+        let beginning = observer.callBegan(export.name, count: nil, in: self)
         do throws(SandboxError) {
             let decoder = try enterGuest(export)
-            observer.record(.call(function: export.name, error: nil), since: start)
+            observer.callEnded(export.name, count: nil, nil, beginning, in: self)
             return decoder
         } catch {
-            observer.record(.call(function: export.name, error: error.name), since: start)
+            observer.callEnded(export.name, count: nil, error, beginning, in: self)
             throw error
         }
     }
@@ -33,21 +33,6 @@ extension Sandbox {
         case .guestPort(UInt16(PAL_PORT_HOST_CALL)): try handleHostCall(observedBy: observer)
         case .guestPort(UInt16(PAL_PORT_LOG)): try handleLog(observedBy: observer)
         default: try handle(exit)
-        }
-    }
-
-    /// As `bringBack`.
-    func bringBack(
-        to snapshot: Snapshot, observedBy observer: SandboxObserver
-    ) throws(SandboxError) -> RollbackReport {
-        let start = pal_monotonic_nanoseconds()
-        do throws(SandboxError) {
-            let report = try bringBack(to: snapshot)
-            observer.record(.rollback(report), since: start)
-            return report
-        } catch {
-            observer.record(.rollback(nil), since: start)
-            throw error
         }
     }
 
@@ -84,12 +69,10 @@ extension Sandbox {
     }
 
     private func handleHostCall(observedBy observer: SandboxObserver) throws(SandboxError) {
-        let start = pal_monotonic_nanoseconds()
-        let name = hostCallName
-        var outcome = TraceHostOutcome.malformed
-        defer { observer.record(.hostCall(name: name, outcome: outcome), since: start) }
-        try handle(.guestPort(UInt16(PAL_PORT_HOST_CALL)))
-        outcome = TraceHostOutcome(status: machine.mailbox.pointee.host_call.status)
+        try observer.aroundHostCall(hostCallName) { () throws(SandboxError) in
+            try handle(.guestPort(UInt16(PAL_PORT_HOST_CALL)))
+            return TraceHostOutcome(status: machine.mailbox.pointee.host_call.status)
+        }
     }
 
     /// The name that the guest calls, registered or not; as far as it can be read.

@@ -14,11 +14,16 @@ public struct SnapshotStore: Sendable {
     /// Where it is.
     public let path: String
     let directory: StoreDirectory
+    /// Where saves and loads are reported; nil is nowhere.
+    public var telemetry: SandboxTelemetry?
 
     /// Opens a store.
-    /// - Parameter create: makes the folder a store if it does not exist or is empty.
+    /// - Parameters:
+    ///   - create: makes the folder a store if it does not exist or is empty.
+    ///   - telemetry: where saves and loads are reported.
     /// - Throws: `SnapshotStoreError.notAStore`, `unreadable`, `unwritable`, `invalid`.
-    public init(at path: String, create: Bool = false) throws(SnapshotStoreError) {
+    public init(at path: String, create: Bool = false, telemetry: SandboxTelemetry? = nil) throws(SnapshotStoreError) {
+        self.telemetry = telemetry
         if create { try StoreDirectory.create(path) }
         self.path = path
         directory = try StoreDirectory.open(path)
@@ -41,7 +46,11 @@ public struct SnapshotStore: Sendable {
         _ snapshot: Snapshot, tag: String, progress: (@Sendable (SnapshotProgress) -> Void)? = nil
     ) throws(SnapshotStoreError) -> BlobDigest {
         let tag = try SnapshotReference.checkedTag(tag)
-        return try SnapshotSaver(directory: directory, progress: progress).save(snapshot, tag: tag)
+        let saver = SnapshotSaver(directory: directory, progress: progress)
+        guard let telemetry else { return try saver.save(snapshot, tag: tag) }
+        return try telemetry.saving(tag, in: path, snapshot) { () throws(SnapshotStoreError) in
+            try saver.save(snapshot, tag: tag)
+        }
     }
 
     /// Opens a snapshot: its layers are mapped, not read, so this takes milliseconds whatever their size.
@@ -58,8 +67,12 @@ public struct SnapshotStore: Sendable {
         _ reference: String, verify: SnapshotVerification = .structure, prefetch: Bool = true,
         allowedFiles: Set<String> = []
     ) throws(SnapshotStoreError) -> Snapshot {
-        try SnapshotLoader(directory: directory, allowedFiles: allowedFiles)
-            .load(try SnapshotReference(reference), verify: verify, prefetch: prefetch)
+        let loader = SnapshotLoader(directory: directory, allowedFiles: allowedFiles)
+        let parsed = try SnapshotReference(reference)
+        guard let telemetry else { return try loader.load(parsed, verify: verify, prefetch: prefetch) }
+        return try telemetry.loading(reference, from: path) { () throws(SnapshotStoreError) in
+            try loader.load(parsed, verify: verify, prefetch: prefetch)
+        }
     }
 
     // MARK: - Tags
