@@ -12,7 +12,11 @@ enum GDB {
     ) throws -> String {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        let setup = ["set confirm off", "set pagination off", "set width 0", "target remote \(address)"]
+        // Threads of Swift's have all signals blocked, and a process they start inherits that.
+        let unblock = "python import signal; signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])"
+        let setup = [
+            unblock, "set confirm off", "set pagination off", "set width 0", "target remote \(address)",
+        ]
         process.arguments =
             ["gdb", "-nx", "-batch"] + (file.map { [$0] } ?? []) + (setup + commands).flatMap { ["-ex", $0] }
         let output = Pipe()
