@@ -35,7 +35,7 @@ import Testing
 
     @Test func breakpointInSwift() throws {
         let (text, outcome) = try debug(
-            .swift, "weight", [.string("four")], "break main.swift:5", "continue", "info locals",
+            .swift, "weight", [.string("four")], "break main.swift:4", "continue", "info locals",
             "backtrace 3", "delete", "continue")
         #expect(text.contains("main.swift:"), "\(text)")
         #expect(text.contains("length = {_value = 4}") && text.contains("weigh"), "\(text)")

@@ -50,7 +50,7 @@ import Testing
                     (packet, isInside) = ([], true)
                 } else if byte == UInt8(ascii: "#"), isInside {
                     var digits: [UInt8] = [0, 0]
-                    recv(descriptor, &digits, 2, CInt(MSG_WAITALL.rawValue))
+                    recv(descriptor, &digits, 2, CInt(MSG_WAITALL))
                     isInside = false
                     if packet.first != UInt8(ascii: "O") || packet.elementsEqual("OK".utf8) {
                         return String(decoding: packet, as: UTF8.self)
