@@ -105,6 +105,18 @@ import Testing
         #expect(outcome.status == .ready && outcome.sumAfterwards == 10)
     }
 
+    @Test func packetsThatNobodyWillAnswer() throws {
+        let flood = Array(repeating: "$g#67", count: 1_000).joined()
+        expectKilled(
+            try Debuggee.c.call("sum", [.int64(3)]) { try Client($0).send(raw: Array(("$k#6b" + flood).utf8)) })
+        let outcome = try Debuggee.c.call("sum", [.int64(3)]) { address in
+            let client = try Client(address)
+            client.send(raw: Array(("$c#63" + flood).utf8))
+            while client.reply() != "(gone)" {}
+        }
+        #expect(try outcome.result.get() == .int64(6))
+    }
+
     @Test func limitsOfBreakpointsAndWatchpoints() throws {
         let outcome = try Debuggee.c.call("sum", [.int64(3)]) { address in
             let client = try Client(address)

@@ -20,12 +20,13 @@ final class DebuggerConnection: Sendable {
     private let descriptor: CInt
     private let state = Mutex(State())
     private let arrivals = DispatchSemaphore(value: 0)
-    private let room = DispatchSemaphore(value: maximumWaitingCount)
-    private let isStarted = Atomic<Bool>(false)
+    /// Begins at 0: a semaphore may not go with less than it began with.
+    private let room = DispatchSemaphore(value: 0)
 
     /// - Parameter descriptor: is closed with the connection.
     init(_ descriptor: CInt) {
         self.descriptor = descriptor
+        for _ in 0..<DebuggerConnection.maximumWaitingCount { room.signal() }
         var limit = timeval(tv_sec: DebuggerConnection.sendSeconds, tv_usec: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
         var on: CInt = 1
@@ -59,6 +60,7 @@ final class DebuggerConnection: Sendable {
         switch event {
         case .packet(let bytes):
             acknowledge("+")
+            guard !isClosed else { return }
             room.wait()
             state.withLock { $0.packets.append(bytes) }
             arrivals.signal()

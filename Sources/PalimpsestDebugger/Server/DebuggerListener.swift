@@ -16,11 +16,10 @@ public final class DebuggerListener: Sendable {
         }
         var on: CInt = 1
         setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, socklen_t(MemoryLayout<CInt>.size))
-        // A socket's file is for its owner only.
-        let mask = umask(0o177)
+        // A socket's file gets the mode of the socket it is made for: its owner's only.
+        if case .unix = address { fchmod(descriptor, 0o600) }
         let isBound = address.withSystemAddress { bind(descriptor, $0, $1) } == 0 && listen(descriptor, 1) == 0
         let failure = errno
-        umask(mask)
         guard isBound else {
             close(descriptor)
             throw .cannotListen(address: "\(address)", reason: String(cString: strerror(failure)))

@@ -174,6 +174,7 @@ public final class DebugSession {
             isRollingBack = true
             throw killed()
         case .detach:
+            forgetInterruption()
             clear()
             isDetached = true
         case .kill: throw killed()
