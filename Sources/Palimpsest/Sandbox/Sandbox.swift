@@ -30,8 +30,6 @@ public final class Sandbox {
     /// Where names and signatures of host calls that cross pages are put together.
     let requestBuffer = RequestBuffer()
     var pendingHostError = PendingHostError()
-    /// Answers exits while a call is debugged.
-    var debugger: DebugSession?
     /// Bytes of the mailbox's data area that the arguments of the running call take.
     var argumentByteCount = 0
 
@@ -47,6 +45,7 @@ public final class Sandbox {
     private var currentStatus = SandboxStatus.ready
     private var latestRollback: RollbackReport?
     private var currentObserver: SandboxObserver?
+    private var currentDebugger: DebugSession?
 
     public internal(set) var status: SandboxStatus {
         get { currentStatus }
@@ -63,6 +62,12 @@ public final class Sandbox {
     var observer: SandboxObserver? {
         get { currentObserver }
         set { currentObserver = newValue }
+    }
+
+    /// Answers exits while a call is debugged; nil, as a rule.
+    var debugger: DebugSession? {
+        get { currentDebugger }
+        set { currentDebugger = newValue }
     }
 
     /// What the guest registered, in its order.
