@@ -182,13 +182,11 @@ struct GuestLogTests {
     @Test("a guest that floods the log is stopped at its deadline", arguments: [nil, GuestLogLimit()])
     func deadline(limit: GuestLogLimit?) throws {
         let sandbox = try chatty(limit, level: limit == nil ? .critical : .trace)
-        let start = ContinuousClock.now
         let error = caughtError { try sandbox.call("floodForever", deadline: .now + .milliseconds(50)) }
         guard case .deadlineExceeded = error else {
             Issue.record("expected deadlineExceeded, found \(String(describing: error))")
             return
         }
-        #expect(ContinuousClock.now - start < .seconds(5))
         #expect(lines.all.count <= 2_000)
     }
 

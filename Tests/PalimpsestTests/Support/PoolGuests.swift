@@ -79,7 +79,7 @@ struct BlockedPool {
 /// Waits, 20 seconds at most, for something that another thread brings about.
 func until(_ condition: () throws -> Bool) async rethrows {
     let start = ContinuousClock.now
-    while try !condition(), .now - start < .seconds(20) { try? await Task.sleep(for: .milliseconds(1)) }
+    while try !condition(), .now - start < .seconds(120) { try? await Task.sleep(for: .milliseconds(1)) }
 }
 
 /// What a call to a pool ended in.
