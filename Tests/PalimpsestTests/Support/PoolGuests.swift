@@ -76,7 +76,7 @@ struct BlockedPool {
     }
 }
 
-/// Waits, 20 seconds at most, for something that another thread brings about.
+/// Waits, two minutes at most, for something that another thread brings about.
 func until(_ condition: () throws -> Bool) async rethrows {
     let start = ContinuousClock.now
     while try !condition(), .now - start < .seconds(120) { try? await Task.sleep(for: .milliseconds(1)) }
