@@ -33,6 +33,22 @@ import Testing
         try expectReady(outcome, .int64(6))
     }
 
+    @Test func stepAndFinish() throws {
+        let (text, outcome) = try debug(
+            .c, "sum", [.int64(3)], "break sum", "continue", "step", "step", "info symbol $pc", "finish", "continue")
+        #expect(text.contains("add + ") || text.contains("add in section"), "\(text)")
+        #expect(text.contains("Value returned is $1 = 1"), "\(text)")
+        try expectReady(outcome, .int64(6))
+    }
+
+    @Test func breakpointsOfBothKindsAtOnePlace() throws {
+        let (text, outcome) = try debug(
+            .c, "sum", [.int64(3)], "break add", "hbreak add", "continue", "delete 1", "continue", "print right",
+            "delete", "continue")
+        #expect(text.contains("$1 = 2"), "\(text)")
+        try expectReady(outcome, .int64(6))
+    }
+
     @Test func breakpointInSwift() throws {
         let (text, outcome) = try debug(
             .swift, "weight", [.string("four")], "break main.swift:4", "continue", "info locals",

@@ -205,11 +205,8 @@ extension GDBServer {
         let place = text.dropFirst(2).prefix { $0 != UInt8(ascii: ";") }
         guard let (address, kind) = GDBServer.pair(place) else { return .error }
         switch type {
-        case UInt8(ascii: "0"), UInt8(ascii: "1"):
-            if type == UInt8(ascii: "1"), isSet { hardware.insert(address) } else { hardware.remove(address) }
-            return GDBServer.isDone { () throws(DebugError) in
-                try isSet ? session.setBreakpoint(at: address) : session.removeBreakpoint(at: address)
-            }
+        case UInt8(ascii: "0"): return breakpoint(at: address, \.software, session, isSet: isSet)
+        case UInt8(ascii: "1"): return breakpoint(at: address, \.hardware, session, isSet: isSet)
         case UInt8(ascii: "2"):
             let byteCount = Int(clamping: kind)
             return GDBServer.isDone { () throws(DebugError) in
@@ -217,6 +214,23 @@ extension GDBServer {
                 try session.setWatchpoint(at: address, byteCount: byteCount)
             }
         default: return .unknown
+        }
+    }
+
+    /// One that gdb has set as both kinds is gone when both are.
+    private func breakpoint(
+        at address: UInt64, _ kind: ReferenceWritableKeyPath<GDBServer, Set<UInt64>>, _ session: DebugSession,
+        isSet: Bool
+    ) -> Answer {
+        GDBServer.isDone { () throws(DebugError) in
+            if isSet {
+                try session.setBreakpoint(at: address)
+                self[keyPath: kind].insert(address)
+            } else {
+                self[keyPath: kind].remove(address)
+                guard !software.contains(address), !hardware.contains(address) else { return }
+                try session.removeBreakpoint(at: address)
+            }
         }
     }
 

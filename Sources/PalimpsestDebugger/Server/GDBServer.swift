@@ -16,7 +16,8 @@ public final class GDBServer: @unchecked Sendable {
     let map = RegisterMap(vectorUpperOffset: GuestExtendedState.vectorUpperOffset)
     /// What gdb said it understands.
     var supportsBreakpointReasons = false
-    /// Where gdb has asked for hardware breakpoints. They are as any other: see `DebugSession`.
+    /// Where gdb has asked for software and for hardware breakpoints: to a session they are the same.
+    var software: Set<UInt64> = []
     var hardware: Set<UInt64> = []
     /// What the last stop was, as gdb is told when it asks.
     var lastStop = "T05thread:1;"
@@ -98,7 +99,7 @@ extension GDBServer: DebugHandler {
     private func reply(to stop: DebugStop) -> String {
         switch stop {
         case .breakpoint(let address):
-            // gdb is told of the kind that it has set there; of a breakpoint of either kind it knows where it is.
+            // Of the kind that gdb has set there: it passes over a reason it knows no breakpoint for.
             "T05thread:1;" + (supportsBreakpointReasons ? (hardware.contains(address) ? "hwbreak:;" : "swbreak:;") : "")
         case .watchpoint(let address): "T05thread:1;watch:\(String(address, radix: 16));"
         case .callStart, .step, .hostCall: "T05thread:1;"

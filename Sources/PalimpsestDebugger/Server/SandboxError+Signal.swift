@@ -1,23 +1,16 @@
+import Glibc
 import Palimpsest
 
 extension SandboxError {
-    /// The signal, by gdb's numbers, that a process would have got for this.
+    /// The signal, by gdb's numbers (its include/gdb/signals.def), that a process would have got from Linux for this.
     var signalNumber: Int {
-        guard case .fault(let fault) = self else {
-            if case .interrupted = self { return 9 }
-            return 6
-        }
-        switch fault.kind {
-        case .exception(let vector):
-            switch vector {
-            case 0, 16, 19: return 8  // SIGFPE
-            case 1, 3: return 5  // SIGTRAP
-            case 6: return 4  // SIGILL
-            case 17: return 10  // SIGBUS
-            default: return 11  // SIGSEGV
+        let signal =
+            switch self {
+            case .fault(let fault): GuestSignal.number(fault).signal
+            case .interrupted: SIGKILL
+            default: SIGABRT
             }
-        case .stackOverflow, .scratchExhausted, .illegalPort: return 11
-        case .abort, .protocolViolation: return 6  // SIGABRT
-        }
+        // Of those in question, the only one that has another number in Linux.
+        return signal == SIGBUS ? 10 : Int(signal)
     }
 }

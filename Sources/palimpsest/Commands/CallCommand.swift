@@ -182,15 +182,6 @@ struct CallCommand: ParsableCommand {
 
 extension RollbackStrategy: ExpressibleByArgument {}
 
-extension String {
-    /// As a word of a shell's command line.
-    fileprivate var shellQuoted: String {
-        let isPlain = !isEmpty && allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "/._-+@:%,=".contains($0)) }
-        return isPlain
-            ? self : "'" + split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''") + "'"
-    }
-}
-
 extension JSON {
     /// Numbers as numbers, bytes as hexadecimal digits, no result as null.
     init(_ value: AnyGuestValue) {

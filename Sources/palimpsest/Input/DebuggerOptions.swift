@@ -28,9 +28,9 @@ struct DebuggerOptions: ParsableArguments {
         let server: GDBServer
         do throws(DebuggerError) {
             let listener = try DebuggerListener(DebuggerAddress(address), allowsRemote: gdbAllowRemote)
-            StandardError.write(
-                "Waiting for gdb. In another terminal: gdb \(file ?? "GUEST.elf") -ex 'target remote \(listener.address)'"
-            )
+            let target = "target remote \(listener.address)".shellQuoted
+            let command = "gdb \(file?.shellQuoted ?? "GUEST.elf") -ex \(target)"
+            StandardError.write("Waiting for gdb. In another terminal: \(Terminal.escaped(command))")
             server = try GDBServer(listener, executable: file)
         } catch {
             throw ToolError(error)

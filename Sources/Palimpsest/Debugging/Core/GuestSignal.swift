@@ -1,9 +1,9 @@
 import Glibc
 
 /// The signal that a program would have got from Linux for what a guest has done: debuggers know those.
-enum GuestSignal {
+package enum GuestSignal {
     /// Number and code (sigaction(2), `si_code`); the number is 0 for a guest that did nothing wrong.
-    static func number(_ fault: GuestFault?) -> (signal: Int32, code: Int32) {
+    package static func number(_ fault: GuestFault?) -> (signal: Int32, code: Int32) {
         switch fault?.kind {
         case nil: (0, 0)
         case .exception(let vector): number(vector: vector, isMapped: fault?.addressRegion != nil)

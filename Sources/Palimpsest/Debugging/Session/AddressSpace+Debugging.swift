@@ -8,16 +8,17 @@ extension AddressSpace {
     }
 
     /// Writes as the guest could: pages of the image are copied first, and every page is on the rollback's list.
-    /// - Throws: `DebugError.unwritable` before anything is written; `scratchExhausted`.
+    /// - Throws: `DebugError.unwritable`, `scratchExhausted`: before anything is written.
     func write(_ bytes: [UInt8], at start: UInt64) throws(DebugError) -> Effect {
         let pieces = try pieces(bytes.count, at: start)
         for piece in pieces where mapping(at: piece.page)?.region.access.contains(.write) != true {
             throw .unwritable(address: start, byteCount: UInt64(bytes.count))
         }
+        // All frames first: a page that was written and is on no list would stay written for ever.
         var effect = Effect.done
+        for piece in pieces where try makePrivate(piece.page) { effect = .needsFlush }
         var rest = bytes[...]
         for piece in pieces {
-            if try makePrivate(piece.page) { effect = .needsFlush }
             store(rest.prefix(piece.count), piece)
             rest = rest.dropFirst(piece.count)
         }

@@ -325,8 +325,7 @@ public final class DebugSession {
         if case .needsFlush = try sandbox.machine.memory.patch(address, original).effect { try flush() }
     }
 
-    /// Stops after an instruction that has changed any of these bytes. Until it is removed, the guest runs some thousand
-    /// times slower.
+    /// Stops after an instruction that has changed any of these bytes. Until it is removed, every instruction is an exit.
     /// - Throws: `DebugError.invalidWatchpoint`, `tooManyWatchpoints`.
     public func setWatchpoint(at address: UInt64, byteCount: Int) throws(DebugError) {
         guard (1...DebugSession.maximumWatchedByteCount).contains(byteCount),
