@@ -18,13 +18,14 @@ extension Suite {
 
     private static func latencies(_ snapshot: Snapshot, _ effort: Effort) throws -> Report {
         let pool = try SandboxPool(snapshot)
+        let add = try BareCaller.add(of: snapshot)
         let bare = try BareCaller(snapshot)
         var floor = Measurement(floorName)
         var cases: [(caller: PoolCaller, taskCount: Int, measurement: Measurement)] = []
         for isOnPool in [false, true] {
             for taskCount in [1, 2, 8, 64] {
                 let name = "pool/call/tasks=\(taskCount)\(isOnPool ? onPool : "")"
-                cases.append((PoolCaller(pool, isOnPool: isOnPool), taskCount, Measurement(name, over: floorName)))
+                cases.append((PoolCaller(pool, add, isOnPool: isOnPool), taskCount, Measurement(name, over: floorName)))
             }
         }
         for round in 0...effort.sampleCount / 512 {
@@ -52,7 +53,8 @@ extension Suite {
         let name = "\(floorName)/window"
         let bare = try BareCaller(snapshot)
         let bares = try TwoBareCallers(snapshot)
-        let callCount = 512
+        let add = try BareCaller.add(of: snapshot)
+        let callCount = 4_096
         var measurements = [Measurement(name), Measurement("\(name)/two-threads", over: name)]
         var operations: [() throws -> UInt64] = [
             { try bare.time(callCount: callCount) }, { try bares.time(callCount: callCount) },
@@ -63,13 +65,13 @@ extension Suite {
                 snapshot, configuration: .init(sandboxCount: 1...threadCount, threadCount: threadCount))
             pools.append(pool)
             for isOnPool in [false, true] {
-                let caller = PoolCaller(pool, isOnPool: isOnPool)
+                let caller = PoolCaller(pool, add, isOnPool: isOnPool)
                 let suffix = isOnPool ? onPool : ""
                 measurements.append(Measurement("pool/throughput/threads=\(threadCount)\(suffix)", over: name))
                 operations.append { try caller.time(taskCount: 16, callCount: callCount / 16) }
             }
         }
-        for round in 0...max(20, effort.sampleCount / 500) {
+        for round in 0...max(5, effort.sampleCount / 1_000) {
             for (index, operation) in operations.enumerated() {
                 let time = try operation()
                 if round > 0 { measurements[index].record(time) }
@@ -85,12 +87,18 @@ extension Suite {
 struct BareCaller: @unchecked Sendable {
     private let sandbox: Sandbox
     private let snapshot: Snapshot
-    private let add: GuestFunction<Int64, Int64, Int64>
+    private let add: Add
+
+    typealias Add = GuestFunction<Int64, Int64, Int64>
+
+    static func add(of snapshot: Snapshot) throws -> Add {
+        try snapshot.function("add", as: ((Int64, Int64) -> Int64).self)
+    }
 
     init(_ snapshot: Snapshot) throws {
         self.snapshot = snapshot
         sandbox = try Sandbox(from: snapshot)
-        add = try sandbox.function("add", as: ((Int64, Int64) -> Int64).self)
+        add = try BareCaller.add(of: snapshot)
     }
 
     /// Nanoseconds of one call with its rollback.
@@ -128,18 +136,20 @@ struct TwoBareCallers {
 /// Tasks that call a pool, each one call after the other.
 struct PoolCaller {
     private let pool: SandboxPool
+    private let add: BareCaller.Add
 
     /// Whether the tasks run on the pool's own threads.
     private let isOnPool: Bool
 
-    init(_ pool: SandboxPool, isOnPool: Bool) {
+    init(_ pool: SandboxPool, _ add: BareCaller.Add, isOnPool: Bool) {
         self.pool = pool
+        self.add = add
         self.isOnPool = isOnPool
     }
 
     /// Nanoseconds of every call.
     func times(taskCount: Int, callCount: Int) throws -> [UInt64] {
-        try wait { [pool, isOnPool] in
+        try wait { [pool, add, isOnPool] in
             try await withThrowingTaskGroup(of: [UInt64].self) { group in
                 for _ in 0..<taskCount {
                     group.addTask(executorPreference: isOnPool ? pool.taskExecutor : nil) {
@@ -147,7 +157,7 @@ struct PoolCaller {
                         times.reserveCapacity(callCount)
                         for _ in 0..<callCount {
                             let start = nanosecondsNow()
-                            let sum: Int64 = try await pool.call("add", Int64(40), Int64(2))
+                            let sum = try await pool.call(add, 40, 2)
                             times.append(nanosecondsNow() - start)
                             try BenchGuest.check(sum == 42)
                         }

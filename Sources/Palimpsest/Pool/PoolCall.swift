@@ -1,4 +1,5 @@
 import CPalimpsest
+import Glibc
 import Synchronization
 import Tracing
 
@@ -14,6 +15,8 @@ class PoolCall: LinkedNode, @unchecked Sendable {
     enum Phase { case new, waiting, running, ended }
     /// Why someone wants it stopped.
     enum Stop { case cancelled, shutDown }
+    /// Who is where: the caller may still be looking when the answer comes, or be suspended already.
+    private enum Progress: UInt8, AtomicRepresentable { case pending, suspended, answered }
 
     /// For metrics; nil for a closure.
     let function: String?
@@ -29,6 +32,8 @@ class PoolCall: LinkedNode, @unchecked Sendable {
     var links = Links<PoolCall>()
     /// Its place in the deadline queue.
     var deadlineIndex: Int?
+    /// Its task runs on a thread of the pool's: its answer wakes nobody.
+    var isFromPool = false
     /// Set when it begins to wait.
     var lane: SnapshotLane?
     /// Lent to it while it runs.
@@ -36,6 +41,12 @@ class PoolCall: LinkedNode, @unchecked Sendable {
 
     /// Set together with `stop`, for the thread that runs it: it begins nothing new.
     let isToStop = Atomic<Bool>(false)
+
+    private let progress = Atomic<Progress>(.pending)
+    /// Written before `progress` becomes `suspended`, read after. Unsafe, as its one resumption is `progress`'s invariant.
+    private var continuation: UnsafeContinuation<Void, Never>?
+    /// Why there is no value. Written before `progress` becomes `answered`, read after.
+    private(set) var failure: SandboxPoolError?
 
     init(function: String?, deadline: ContinuousClock.Instant?) {
         self.function = function
@@ -55,15 +66,61 @@ class PoolCall: LinkedNode, @unchecked Sendable {
         return ServiceContext.withValue(span.context, operation: body)
     }
 
+    // MARK: - Its outcome
+
     /// Does what the call is for, and keeps the outcome.
     /// - Returns: the `SandboxError` it ended in, if it did.
-    func run(in sandbox: Sandbox) -> SandboxError? { nil }
+    func run(in sandbox: Sandbox) -> SandboxError? {
+        do {
+            guard !isToStop.load(ordering: .acquiring) else { throw SandboxError.interrupted }
+            try runBody(in: sandbox)
+            return nil
+        } catch let error as SandboxError {
+            failure = .sandbox(error)
+            return error
+        } catch {
+            failure = .body(error)
+            return nil
+        }
+    }
+
+    /// Does what the call is for, and keeps its value.
+    func runBody(in sandbox: Sandbox) throws {}
 
     /// Answers with the outcome of `run`.
-    func answer() {}
+    func answer() {
+        if progress.exchange(.answered, ordering: .acquiringAndReleasing) == .suspended { continuation?.resume() }
+    }
 
     /// Answers with an error instead.
-    func refuse(_ error: SandboxPoolError) {}
+    func refuse(_ error: SandboxPoolError) {
+        failure = error
+        answer()
+    }
+
+    /// Waits for the answer without suspending the task, for at most so long.
+    func look(nanoseconds: UInt64) {
+        let end = pal_monotonic_nanoseconds() &+ nanoseconds
+        while pal_monotonic_nanoseconds() < end {
+            for _ in 0..<ParkingSpot.looksPerClock {
+                if progress.load(ordering: .relaxed) == .answered { return }
+                pal_pause()
+            }
+            // The thread that is to answer may be waiting for this very processor.
+            sched_yield()
+        }
+    }
+
+    /// Waits until it is answered. Once.
+    nonisolated(nonsending) func wait() async {
+        guard progress.load(ordering: .acquiring) != .answered else { return }
+        await withUnsafeContinuation { continuation in
+            self.continuation = continuation
+            let suspension = progress.compareExchange(
+                expected: .pending, desired: .suspended, ordering: .acquiringAndReleasing)
+            if !suspension.exchanged { continuation.resume() }
+        }
+    }
 
     /// Stops what the guest is doing, if it is doing something. Under the pool's lock: the sandbox is this call's.
     func interrupt() -> Bool { sandbox?.sandbox.control.interrupt() ?? true }

@@ -23,6 +23,7 @@ extension PoolEngine {
             let duty = state.withLock { $0.duty(now: pal_monotonic_nanoseconds()) }
             for worker in duty.wakes { worker.wake() }
             for job in duty.jobs { job.runElsewhere() }
+            for call in duty.answers { call.answer() }
             for call in duty.expired { refuse(call, .deadlineExceededInQueue) }
             for call in duty.shutDown { refuse(call, .shutDown) }
             if duty.isLast { return finish() }
@@ -37,8 +38,8 @@ extension PoolEngine {
             defer { state.close() }
             return Array(state.lanes.values)
         }
-        for lane in lanes { lane.metrics.destroy() }
-        metrics.record(state.withLock { $0.current })
+        for lane in lanes { lane.metrics?.destroy() }
+        metrics?.record(state.withLock { $0.current })
         configuration.logger.notice("Pool is shut down.", metadata: ["pool": "\(configuration.name)"])
         let first = life.withLock { life in
             life.workers = []

@@ -17,6 +17,7 @@ extension PoolEngine {
             case .make(let lane, let snapshot): make(lane, snapshot, worker)
             case .close(let sandbox): noteEviction(of: sandbox)
             case .job(let job): run(job)
+            case .answer(let answers): answer(answers)
             case .refuse(let calls, let error): for call in calls { refuse(call, error) }
             case .park(let wakesKeeper):
                 if wakesKeeper { keeperSpot.wake() }
@@ -46,12 +47,31 @@ extension PoolEngine {
         let error = call.asPart { call.run(in: sandbox.sandbox) }
         // Before the answer: the caller's thread may take this one's processor as soon as it is woken.
         let end = pal_monotonic_nanoseconds()
-        let stopped = state.withLock { $0.end(call, error, worker: worker) }
-        if let stopped { call.refuse(stopped) } else { call.answer() }
+        answer(call, state.withLock { $0.end(call, error, worker: worker, now: end) })
         // The caller has its result: from here on, nobody waits but calls in the queue.
-        sandbox.lane.metrics.function(call.function, of: sandbox.snapshot).ran(error, nanoseconds: end - start)
+        sandbox.lane.metrics?.function(call.function, of: sandbox.snapshot).ran(error, nanoseconds: end - start)
         call.asPart {
             bringBack(sandbox, worker, since: pal_monotonic_nanoseconds(), callDuration: end - start)
+        }
+    }
+
+    private func answer(_ call: PoolCall, _ ending: PoolState.Ending) {
+        switch ending {
+        case .refusal(let error): call.refuse(error)
+        case .outcome(.own): call.answer()
+        case .outcome(let answers): answer(answers)
+        }
+    }
+
+    private func answer(_ answers: PoolState.Answers) {
+        switch answers {
+        case .own, .held(wakesKeeper: false): break
+        case .held(wakesKeeper: true): keeperSpot.wake()
+        case .several(let calls): for call in calls { call.answer() }
+        case .carrier:
+            Task.detached { [self] in
+                for call in state.withLock({ $0.takeCarried() }) { call.answer() }
+            }
         }
     }
 
@@ -71,24 +91,24 @@ extension PoolEngine {
         }
         if report?.newPages ?? 0 > 0 || report?.strategy == .replace { sandbox.measure() }
         let now = pal_monotonic_nanoseconds()
-        let current = state.withLock { state in
+        let current = state.withLock { state -> SandboxPoolStatistics? in
             state.rolledBack(report, replacingMachine: isBroken)
             sandbox.lane.note(call: callDuration, rollback: now - start)
             state.giveBack(sandbox, worker: worker, now: now)
-            return state.current
+            return metrics == nil ? nil : state.current
         }
-        metrics.record(current)
-        if let report { sandbox.lane.metrics.rolledBack(report, nanoseconds: now - start) }
+        if let current { metrics?.record(current) }
+        if let report { sandbox.lane.metrics?.rolledBack(report, nanoseconds: now - start) }
         if isBroken { noteReplacement(of: sandbox, "its virtual machine was in no known state") }
     }
 
     private func noteReplacement(of sandbox: PooledSandbox, _ reason: String) {
-        sandbox.lane.metrics.replacements.increment()
+        sandbox.lane.metrics?.replacements.increment()
         warn("Sandbox replaced: \(reason).", snapshot: sandbox.lane.name)
     }
 
     private func noteEviction(of sandbox: PooledSandbox) {
-        sandbox.lane.metrics.evictions.increment()
+        sandbox.lane.metrics?.evictions.increment()
         debug("Sandbox evicted.", snapshot: sandbox.lane.name)
     }
 

@@ -1,5 +1,6 @@
 import CPalimpsest
 import Logging
+import Metrics
 import Synchronization
 import Tracing
 
@@ -11,7 +12,8 @@ import Tracing
 final class PoolEngine: Sendable {
     let configuration: SandboxPoolConfiguration
     let hostFunctions: HostFunctions
-    let metrics: PoolMetrics
+    /// nil if there is nobody to tell.
+    let metrics: PoolMetrics?
     let state: Mutex<PoolState>
     let life = Mutex(PoolLife())
     let keeperSpot = ParkingSpot()
@@ -29,7 +31,7 @@ final class PoolEngine: Sendable {
         guestLogBudget = configuration.logLimit.map {
             GuestLogBudget(validated: $0, within: configuration.sandbox.logBudget)
         }
-        metrics = PoolMetrics(pool: configuration.name)
+        metrics = PoolMetrics(pool: configuration.name, factory: MetricsSystem.factory)
         state = Mutex(PoolState(configuration))
         do throws(SandboxPoolError) {
             try startThreads()
@@ -46,14 +48,18 @@ final class PoolEngine: Sendable {
         _ call: TypedPoolCall<Value>, in snapshot: String
     ) async throws(SandboxPoolError) -> Value {
         call.span = startSpan(call, snapshot)
-        let outcome = await withTaskCancellationHandler {
-            if admit(call, to: snapshot) { call.look(nanoseconds: 2 * PoolState.shortDuration) }
-            return await call.wait()
+        await wait(for: call, in: snapshot)
+        if let span = call.span { end(span, call.failure) }
+        return try call.take()
+    }
+
+    nonisolated(nonsending) private func wait(for call: PoolCall, in snapshot: String) async {
+        await withTaskCancellationHandler {
+            if admit(call, to: snapshot) { call.look(nanoseconds: 2 * SnapshotLane.shortDuration) }
+            await call.wait()
         } onCancel: {
             cancel(call)
         }
-        if let span = call.span { end(span, outcome) }
-        return try outcome.get()
     }
 
     /// Below the caller's. Its name is the caller's to choose, a guest has no part in it.
@@ -65,12 +71,7 @@ final class PoolEngine: Sendable {
         return span
     }
 
-    private func end<Value>(_ span: any Span, _ outcome: Result<Value, SandboxPoolError>) {
-        switch outcome {
-        case .success: span.end(nil, name: nil)
-        case .failure(let error): span.end(error, name: error.name)
-        }
-    }
+    private func end(_ span: any Span, _ failure: SandboxPoolError?) { span.end(failure, name: failure?.name) }
 
     /// - Returns: whether its answer is to be expected before long.
     private func admit(_ call: PoolCall, to snapshot: String) -> Bool {
@@ -113,8 +114,8 @@ final class PoolEngine: Sendable {
     func refuse(_ call: PoolCall, _ error: SandboxPoolError) {
         call.refuse(error)
         guard let lane = call.lane else { return }
-        if case .overloaded = error { lane.metrics.overloads.increment() }
-        lane.metrics.function(call.function, of: nil).refused(error)
+        if case .overloaded = error { lane.metrics?.overloads.increment() }
+        lane.metrics?.function(call.function, of: nil).refused(error)
     }
 
     // MARK: - Snapshots
@@ -124,7 +125,7 @@ final class PoolEngine: Sendable {
     ) throws(SandboxPoolError) {
         if let snapshot { try check(snapshot) }
         let lane = SnapshotLane(
-            name, snapshot: snapshot, load: load, metrics: metrics.lane(name),
+            name, snapshot: snapshot, load: load, metrics: metrics?.lane(name),
             configuration: configuration.sandbox(of: name, within: guestLogBudget))
         let worker = try state.withLock { state throws(SandboxPoolError) in
             try state.add(lane)
@@ -147,7 +148,7 @@ final class PoolEngine: Sendable {
         }
         worker?.wake()
         for call in calls { refuse(call, .unknownSnapshot(name: name, available: names)) }
-        lane?.metrics.destroy()
+        lane?.metrics?.destroy()
     }
 
     private var names: [String] { state.withLock { $0.names } }

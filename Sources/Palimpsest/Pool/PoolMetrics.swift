@@ -9,8 +9,10 @@ struct PoolMetrics: Sendable {
     private let sandboxes: Gauge
     private let memory: Gauge
 
+    /// nil for the backend that keeps nothing, which is there before any other is bootstrapped.
     /// - Parameter pool: the value of the label `pool`.
-    init(pool: String) {
+    init?(pool: String, factory: any MetricsFactory) {
+        if factory is NOOPMetricsHandler { return nil }
         self.pool = pool
         let labels = [("pool", pool)]
         waiting = Gauge(label: "palimpsest_pool_waiting", dimensions: labels)

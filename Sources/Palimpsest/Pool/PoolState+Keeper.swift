@@ -8,6 +8,7 @@ extension PoolState {
         var expired: [PoolCall] = []
         var shutDown: [PoolCall] = []
         var jobs: [PoolJob] = []
+        var answers: [PoolCall] = []
         var wakes: [PoolWorker] = []
         /// Nanoseconds of the monotonic clock.
         var nextTime = UInt64.max
@@ -19,6 +20,7 @@ extension PoolState {
         var duty = Duty()
         while let call = takeExpired(now: now) { duty.expired.append(call) }
         while let job = takeOverdueJob(now: now) { duty.jobs.append(job) }
+        duty.answers = takeOverdueAnswers(now: now)
         if phase == .draining, now >= cutOffTime { duty.shutDown = cutOff() }
         stopping.removeAll { $0.phase != .running || $0.interrupt() }
         duty.wakes = takeParkedIfDrained()
@@ -31,6 +33,10 @@ extension PoolState {
             duty.nextTime = min(duty.nextTime, (jobs.first?.time ?? now) + PoolState.jobPatience)
         }
         hadJobs = false
+        if hadAnswers {
+            duty.nextTime = min(duty.nextTime, (answers.isEmpty ? now : answersTime) + PoolState.answerPatience)
+        }
+        hadAnswers = !answers.isEmpty
         keeperTime = duty.nextTime
         return duty
     }

@@ -29,6 +29,7 @@ struct PoolState {
         case make(SnapshotLane, Snapshot)
         case close(PooledSandbox)
         case job(PoolJob)
+        case answer(Answers)
         case refuse([PoolCall], SandboxPoolError)
         /// And wakes the keeper, where its next look would come too late.
         case park(wakesKeeper: Bool)
@@ -54,6 +55,14 @@ struct PoolState {
     /// Since the keeper last looked.
     var hadJobs = false
     var deadlines = DeadlineQueue()
+    /// Calls that have ended, to be answered together.
+    var answers: [PoolCall] = []
+    /// When the first of them ended.
+    var answersTime: UInt64 = 0
+    /// When the carrier that is on its way was sent.
+    var carrierTime: UInt64?
+    /// Some were held since the keeper last looked.
+    var hadAnswers = false
     /// Running calls that an interrupt has missed: it is repeated until they end.
     var stopping: [PoolCall] = []
 
@@ -106,6 +115,7 @@ struct PoolState {
         }
         guard let lane = call.lane else { return arrival }
         call.phase = .waiting
+        call.isFromPool = bringer == .worker
         lane.waiting.append(call)
         waitingCount += 1
         if !lane.isInTurn {
@@ -115,15 +125,11 @@ struct PoolState {
         deadlines.insert(call)
         arrival.isImminent =
             bringer == .stranger && waitingCount == 1 && running.count == 0
-            && lane.callDuration < PoolState.shortDuration && (!lane.idle.isEmpty || returningCount > 0)
+            && lane.isShort && (!lane.idle.isEmpty || returningCount > 0)
         arrival.wakes = workerForNews(from: bringer, preferring: lane.idle.last?.lastWorker)
         arrival.wakesKeeper = keeperIsLate(for: call.deadlineNanoseconds)
         return arrival
     }
-
-    /// What calls take, on average, that are waited for without sleeping: up to 50 us, in nanoseconds; about what it
-    /// costs to put a thread to sleep and wake it.
-    static let shortDuration: UInt64 = 50_000
 
     /// Why a call cannot wait; nil, and its lane is set, if it can.
     private mutating func refusal(
@@ -132,7 +138,7 @@ struct PoolState {
         guard phase == .open else { return .shutDown }
         guard call.stop == nil else { return cancelled(whileRunning: false) }
         guard call.deadlineNanoseconds > 0 else { return expired() }
-        guard let lane = lanes[name] else {
+        guard let lane = lane(named: name) else {
             return .unknownSnapshot(name: name, available: names)
         }
         call.lane = lane
@@ -145,6 +151,12 @@ struct PoolState {
         remove(newest)
         arrival.pushedOut = newest
         return nil
+    }
+
+    /// Most calls are for the snapshot that was called last: then nothing has to be hashed.
+    private func lane(named name: String) -> SnapshotLane? {
+        if let home, home.name == name, !home.isRemoved { return home }
+        return lanes[name]
     }
 
     /// Calls that could begin at once if they were all there is.
@@ -242,6 +254,7 @@ struct PoolState {
             worker.isReturning = false
             returningCount -= 1
         }
+        if let answers = releaseAnswers(now: now) { return .answer(answers) }
         if let sandbox = doomed.popLast() ?? takeExcess() { return .close(sandbox) }
         if let work = nextJob(for: worker) ?? nextCall(for: worker, now: now) ?? nextJob(for: worker) { return work }
         if phase != .open, waitingCount == 0 {
@@ -287,8 +300,7 @@ struct PoolState {
     }
 
     /// A call has come back from its guest. Nobody can stop it any more.
-    /// - Returns: what to answer instead of the outcome, if it was stopped by someone.
-    mutating func end(_ call: PoolCall, _ error: SandboxError?, worker: PoolWorker) -> SandboxPoolError? {
+    mutating func end(_ call: PoolCall, _ error: SandboxError?, worker: PoolWorker, now: UInt64) -> Ending {
         call.phase = .ended
         call.sandbox = nil
         running.remove(call)
@@ -299,12 +311,13 @@ struct PoolState {
         }
         if !stopping.isEmpty { stopping.removeAll { $0 === call } }
         switch error {
-        case .interrupted: return call.stop == .shutDown ? .shutDown : cancelled(whileRunning: true)
+        case .interrupted:
+            return .refusal(call.stop == .shutDown ? .shutDown : cancelled(whileRunning: true))
         case .deadlineExceeded: statistics.timeouts += 1
         case .some(let error) where error.isFault: statistics.faults += 1
         default: break
         }
-        return nil
+        return .outcome(answer(call, now: now))
     }
 
     mutating func rolledBack(_ report: RollbackReport?, replacingMachine: Bool) {

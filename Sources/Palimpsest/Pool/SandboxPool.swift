@@ -101,6 +101,30 @@ public final class SandboxPool: Sendable {
         return try await engine.perform(call, in: snapshot)
     }
 
+    /// Calls a guest function by handle, of `Snapshot.function`: what spares a busy caller the look-up of its name.
+    /// - Throws: as by name; `sandbox(.foreignFunction)` if the handle is of another guest, or of this one before it was
+    ///   loaded again.
+    nonisolated(nonsending) public func call<Result: GuestValue, each Argument: GuestValue>(
+        _ function: GuestFunction<Result, repeat each Argument>, _ arguments: repeat each Argument,
+        snapshot: String = defaultSnapshot, deadline: ContinuousClock.Instant? = nil
+    ) async throws(SandboxPoolError) -> Result {
+        let call = TypedPoolCall(function: function.export.name, deadline: limit(deadline)) { sandbox, call in
+            try sandbox.call(function, repeat each arguments, deadline: call.deadline)
+        }
+        return try await engine.perform(call, in: snapshot)
+    }
+
+    /// Calls a guest function without result by handle.
+    nonisolated(nonsending) public func call<each Argument: GuestValue>(
+        _ function: GuestFunction<Void, repeat each Argument>, _ arguments: repeat each Argument,
+        snapshot: String = defaultSnapshot, deadline: ContinuousClock.Instant? = nil
+    ) async throws(SandboxPoolError) {
+        let call = TypedPoolCall(function: function.export.name, deadline: limit(deadline)) { sandbox, call in
+            try sandbox.call(function, repeat each arguments, deadline: call.deadline)
+        }
+        return try await engine.perform(call, in: snapshot)
+    }
+
     /// Calls a guest function with values whose types are only known at run time.
     nonisolated(nonsending) public func call(
         _ function: String, arguments: [AnyGuestValue], snapshot: String = defaultSnapshot,

@@ -18,6 +18,10 @@ public struct SandboxPoolConfiguration: Sendable {
     public var threadLimitPerSnapshot: Int?
     /// Calls waiting beyond those running: 0 to 1,048,576. With 0, a call that no thread is free for is refused.
     public var queueLimit: Int
+    /// Answers that go back together while more short calls wait than that: 1 to 64; 1 sends each back by itself. Waking one
+    /// of Swift's threads costs as much as the host's part of a short call, and one wake is enough for all of them. A held
+    /// answer waits for as many short calls (of up to 50 us) at most, and for 2 ms at most, whatever happens.
+    public var answerGroupSize: Int
     /// Bytes of sandboxes' and loaded snapshots' memory; nil is no limit. Idle sandboxes, then snapshots that can be
     /// loaded again, are dropped to keep it, least recently used first. What calls that run write can exceed it until
     /// they end: heap, stack and scratch sizes limit that.
@@ -45,6 +49,7 @@ public struct SandboxPoolConfiguration: Sendable {
 
     public static let sandboxCountRange = 1...16_384
     public static let threadCountRange = 1...256
+    public static let answerGroupSizeRange = 1...64
     public static let queueLimitRange = 0...1_048_576
 
     public init(
@@ -54,13 +59,14 @@ public struct SandboxPoolConfiguration: Sendable {
         callTimeLimit: Duration? = nil, idleTimeLimit: Duration = .seconds(60),
         name: String = "pool", logger: Logger = Logger(label: "palimpsest.pool"),
         logLimit: GuestLogLimit? = GuestLogLimit().times(16),
-        logLimitPerSnapshot: GuestLogLimit? = GuestLogLimit().times(4)
+        logLimitPerSnapshot: GuestLogLimit? = GuestLogLimit().times(4), answerGroupSize: Int = 16
     ) {
         self.name = name
         self.sandboxCount = sandboxCount
         self.threadCount = threadCount
         self.threadLimitPerSnapshot = threadLimitPerSnapshot
         self.queueLimit = queueLimit
+        self.answerGroupSize = answerGroupSize
         self.memoryLimit = memoryLimit
         self.rollback = rollback
         self.sandbox = sandbox
@@ -87,6 +93,7 @@ public struct SandboxPoolConfiguration: Sendable {
             ("threadCount", threadCount, SandboxPoolConfiguration.threadCountRange),
             ("threadLimitPerSnapshot", threadLimitPerSnapshot ?? threadCount, 1...max(1, threadCount)),
             ("queueLimit", queueLimit, SandboxPoolConfiguration.queueLimitRange),
+            ("answerGroupSize", answerGroupSize, SandboxPoolConfiguration.answerGroupSizeRange),
             ("memoryLimit", memoryLimit ?? .max, PooledSandbox.expectedByteCount...Int.max),
             ("callTimeLimit (seconds)", callTimeLimit.map(\.wholeSeconds) ?? 1, 1...Int.max),
             ("idleTimeLimit (seconds)", idleTimeLimit.wholeSeconds, 1...Int.max),

@@ -3,7 +3,8 @@ final class SnapshotLane: LinkedNode, @unchecked Sendable {
     let name: String
     /// Loads the snapshot; nil if it was given.
     let load: (@Sendable () throws -> Snapshot)?
-    let metrics: LaneMetrics
+    /// nil if there is nobody to tell.
+    let metrics: LaneMetrics?
     /// Of its sandboxes.
     let configuration: SandboxConfiguration
     /// nil until it is loaded, and again after it was dropped.
@@ -33,7 +34,7 @@ final class SnapshotLane: LinkedNode, @unchecked Sendable {
     var sandboxByteCount = PooledSandbox.expectedByteCount
 
     init(
-        _ name: String, snapshot: Snapshot?, load: (@Sendable () throws -> Snapshot)?, metrics: LaneMetrics,
+        _ name: String, snapshot: Snapshot?, load: (@Sendable () throws -> Snapshot)?, metrics: LaneMetrics?,
         configuration: SandboxConfiguration
     ) {
         self.name = name
@@ -50,6 +51,12 @@ final class SnapshotLane: LinkedNode, @unchecked Sendable {
         callDuration = (7 * callDuration + min(call, 100_000)) / 8
         rollbackDuration = (7 * rollbackDuration + min(rollback, 100_000)) / 8
     }
+
+    /// Its calls take so little, on average, that they are waited for without sleeping. Not known before the first one.
+    var isShort: Bool { callDuration > 0 && callDuration < SnapshotLane.shortDuration }
+
+    /// 50 us, in nanoseconds: about what it costs to put a thread to sleep and wake it.
+    static let shortDuration: UInt64 = 50_000
 
     /// A thread that rolls one of its sandboxes back is free again before another one could be woken.
     var returnsSoon: Bool { rollbackDuration < 10_000 }

@@ -1,20 +1,11 @@
-import CPalimpsest
-import Glibc
-import Synchronization
-
-/// A call with its body and whoever waits for its value.
+/// A call with its body and its value.
+///
+/// Only what depends on the value's type is here: to a program that uses the library, everything generic costs a look-up of its
+/// type at run time.
 final class TypedPoolCall<Value: Sendable>: PoolCall, @unchecked Sendable {
-    typealias Outcome = Result<Value, SandboxPoolError>
-
-    /// Who is where: the caller may still be looking when the answer comes, or be suspended already.
-    private enum Progress: UInt8, AtomicRepresentable { case pending, suspended, answered }
-
     private let body: @Sendable (Sandbox, PoolCall) throws -> Value
-    private let progress = Atomic<Progress>(.pending)
-    /// Written before `progress` becomes `answered`, read after.
-    private var outcome = Outcome.failure(.shutDown)
-    /// Written before `progress` becomes `suspended`, read after. Unsafe, as its one resumption is `progress`'s invariant.
-    private var continuation: UnsafeContinuation<Void, Never>?
+    /// Written before the answer, read after.
+    private var value: Value?
 
     init(
         function: String?, deadline: ContinuousClock.Instant?,
@@ -24,52 +15,12 @@ final class TypedPoolCall<Value: Sendable>: PoolCall, @unchecked Sendable {
         super.init(function: function, deadline: deadline)
     }
 
-    override func run(in sandbox: Sandbox) -> SandboxError? {
-        do {
-            guard !isToStop.load(ordering: .acquiring) else { throw SandboxError.interrupted }
-            outcome = .success(try body(sandbox, self))
-            return nil
-        } catch let error as SandboxError {
-            outcome = .failure(.sandbox(error))
-            return error
-        } catch {
-            outcome = .failure(.body(error))
-            return nil
-        }
-    }
+    override func runBody(in sandbox: Sandbox) throws { value = try body(sandbox, self) }
 
-    override func answer() {
-        if progress.exchange(.answered, ordering: .acquiringAndReleasing) == .suspended { continuation?.resume() }
-    }
-
-    override func refuse(_ error: SandboxPoolError) {
-        outcome = .failure(error)
-        answer()
-    }
-
-    /// Waits for the answer without suspending the task, for at most so long.
-    func look(nanoseconds: UInt64) {
-        let end = pal_monotonic_nanoseconds() &+ nanoseconds
-        while pal_monotonic_nanoseconds() < end {
-            for _ in 0..<ParkingSpot.looksPerClock {
-                if progress.load(ordering: .relaxed) == .answered { return }
-                pal_pause()
-            }
-            // The thread that is to answer may be waiting for this very processor.
-            sched_yield()
-        }
-    }
-
-    /// What became of it. Once.
-    nonisolated(nonsending) func wait() async -> Outcome {
-        if progress.load(ordering: .acquiring) != .answered {
-            await withUnsafeContinuation { continuation in
-                self.continuation = continuation
-                let suspension = progress.compareExchange(
-                    expected: .pending, desired: .suspended, ordering: .acquiringAndReleasing)
-                if !suspension.exchanged { continuation.resume() }
-            }
-        }
-        return outcome
+    /// What became of it, once it is answered.
+    func take() throws(SandboxPoolError) -> Value {
+        if let failure { throw failure }
+        guard let value else { throw .shutDown }
+        return value
     }
 }

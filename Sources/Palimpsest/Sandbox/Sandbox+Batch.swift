@@ -51,7 +51,7 @@ extension Sandbox {
     public func callBatch(
         _ name: String, arguments: [[AnyGuestValue]], deadline: ContinuousClock.Instant? = nil
     ) throws(SandboxError) -> [Swift.Result<AnyGuestValue, SandboxError>] {
-        let export = try export(name)
+        let export = try program.knownExport(name)
         for values in arguments { try check(values, for: export) }
         return try runBatch(export, image, count: arguments.count, deadline) { index, encoder in
             for value in arguments[index] { value.encode(into: &encoder) }

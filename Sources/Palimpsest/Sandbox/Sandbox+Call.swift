@@ -50,7 +50,7 @@ extension Sandbox {
     public func call(
         _ name: String, arguments: [AnyGuestValue], deadline: ContinuousClock.Instant? = nil
     ) throws(SandboxError) -> AnyGuestValue {
-        let export = try export(name)
+        let export = try program.knownExport(name)
         try check(arguments, for: export)
         var encoder = try begin(export, image, deadline)
         defer { end() }

@@ -194,34 +194,13 @@ public final class Sandbox {
     public func function<Result: GuestValue, each Argument: GuestValue>(
         _ name: String, as type: ((repeat each Argument) -> Result).Type
     ) throws(SandboxError) -> GuestFunction<Result, repeat each Argument> {
-        var arguments: [GuestValueType] = []
-        repeat arguments.append((each Argument).guestType)
-        return GuestFunction(
-            export: try export(name, GuestSignature(result: Result.guestType, arguments: arguments)), image: image)
+        try program.function(name)
     }
 
     /// A handle of a function without result.
     public func function<each Argument: GuestValue>(
         _ name: String, as type: ((repeat each Argument) -> Void).Type
     ) throws(SandboxError) -> GuestFunction<Void, repeat each Argument> {
-        var arguments: [GuestValueType] = []
-        repeat arguments.append((each Argument).guestType)
-        return GuestFunction(
-            export: try export(name, GuestSignature(result: .void, arguments: arguments)), image: image)
-    }
-
-    func export(_ name: String) throws(SandboxError) -> GuestExport {
-        guard let export = program.export(name) else {
-            throw .unknownFunction(name: name, available: exports.map(\.name))
-        }
-        return export
-    }
-
-    private func export(_ name: String, _ wanted: GuestSignature) throws(SandboxError) -> GuestExport {
-        let export = try export(name)
-        guard export.signature == wanted else {
-            throw .signatureMismatch(function: name, expected: export.signature, found: wanted)
-        }
-        return export
+        try program.function(name)
     }
 }

@@ -30,6 +30,21 @@ public final class Snapshot: Sendable {
     /// What the guest exports, in its order.
     public var exports: [GuestExport] { program.exports }
 
+    /// A handle of a function, good in every sandbox made from this snapshot, and in a pool that it was given to.
+    /// - Throws: `SandboxError.unknownFunction` or `signatureMismatch`.
+    public func function<Result: GuestValue, each Argument: GuestValue>(
+        _ name: String, as type: ((repeat each Argument) -> Result).Type
+    ) throws(SandboxError) -> GuestFunction<Result, repeat each Argument> {
+        try program.function(name)
+    }
+
+    /// A handle of a function without result.
+    public func function<each Argument: GuestValue>(
+        _ name: String, as type: ((repeat each Argument) -> Void).Type
+    ) throws(SandboxError) -> GuestFunction<Void, repeat each Argument> {
+        try program.function(name)
+    }
+
     /// Layers of sealed memory it consists of; at most 8.
     public var layerCount: Int { memory.snapshotLayers.count }
     /// Bytes of all layers. Sandboxes and other snapshots may share them.

@@ -13,7 +13,7 @@ public final class BareMachine {
     public init(from snapshot: Snapshot, function: String) throws(SandboxError) {
         sandbox = try Sandbox(from: snapshot)
         try sandbox.call(function)
-        self.function = try sandbox.export(function).function
+        self.function = try sandbox.program.knownExport(function).function
     }
 
     /// Makes a machine and runs it. False if the guest did not come back as it should.
