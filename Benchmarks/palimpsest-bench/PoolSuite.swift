@@ -14,6 +14,9 @@ extension Suite {
         return report
     }
 
+    /// How many calls of a kind follow each other: enough for the processors to settle to it.
+    private static let turn = 2_048
+
     private static let floorName = "call+rollback/add"
 
     private static func latencies(_ snapshot: Snapshot, _ effort: Effort) throws -> Report {
@@ -28,14 +31,14 @@ extension Suite {
                 cases.append((PoolCaller(pool, add, isOnPool: isOnPool), taskCount, Measurement(name, over: floorName)))
             }
         }
-        for round in 0...effort.sampleCount / 512 {
-            for _ in 0..<256 {
+        for round in 0...max(1, effort.sampleCount / turn) {
+            for _ in 0..<turn {
                 let time = try bare.time()
                 if round > 0 { floor.record(time) }
             }
             for index in cases.indices {
                 let taskCount = cases[index].taskCount
-                let times = try cases[index].caller.times(taskCount: taskCount, callCount: max(8, 256 / taskCount))
+                let times = try cases[index].caller.times(taskCount: taskCount, callCount: turn / taskCount)
                 if round > 0 { for time in times { cases[index].measurement.record(time) } }
             }
         }
