@@ -32,6 +32,8 @@ struct PoolLimitTests {
         #expect(refused { $0.threadLimitPerSnapshot = $0.threadCount + 1 } == "threadLimitPerSnapshot")
         #expect(refused { $0.queueLimit = -1 } == "queueLimit")
         #expect(refused { $0.queueLimit = 1_048_577 } == "queueLimit")
+        #expect(refused { $0.answerGroupSize = 0 } == "answerGroupSize")
+        #expect(refused { $0.answerGroupSize = 65 } == "answerGroupSize")
         #expect(refused { $0.memoryLimit = 0 } == "memoryLimit")
         #expect(refused { $0.callTimeLimit = .zero }?.hasPrefix("callTimeLimit") == true)
         #expect(refused { $0.idleTimeLimit = .seconds(-1) }?.hasPrefix("idleTimeLimit") == true)
