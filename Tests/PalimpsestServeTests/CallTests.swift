@@ -173,6 +173,14 @@ struct CallTests {
         #expect(metrics.contains("palimpsest_http_requests_total{route=\"call\",status=\"gone\"} 3\n"))
     }
 
+    @Test("resident sandboxes serve as others do: each call from the snapshot, and stopped at its limit")
+    func resident() throws {
+        let server = try Server(guest: "--pool", "2", "--resident", "--call-timeout", "500ms")
+        for _ in 0..<20 { #expect(try server.call("count", "[]").text == #"{"result":1}"#) }
+        #expect(try server.call("spin", "[]").status == 504)
+        #expect(try server.call("add", "[40,2]").text == #"{"result":42}"#)
+    }
+
     @Test("several guests are called by their names, ELF files and snapshots, with a memory limit, too")
     func snapshots() throws {
         let guest = try ServedGuest.shared.get()

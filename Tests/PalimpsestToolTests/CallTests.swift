@@ -90,6 +90,14 @@ struct CallTests {
         #expect(outcome.errors.hasSuffix(" traps\n"))
     }
 
+    @Test("--resident calls and rolls back without entering the guest again, with the same results")
+    func resident() throws {
+        #expect(try call("count", "--repeat", "20", "--resident").output == "20\n")
+        let outcome = try call("count", "--repeat", "20", "--rollback", "--resident")
+        #expect(outcome.output == "1\n")
+        #expect(outcome.errors.contains("20 rollbacks by copy: min "))
+    }
+
     @Test("--rollback --json has strategy, pages and traps", arguments: ["automatic", "copy", "ioUring", "replace"])
     func rollbackJSON(strategy: String) throws {
         let object = try call("count", "--repeat", "20", "--rollback", "--strategy", strategy, "--json").json()

@@ -54,7 +54,8 @@ struct DebuggerTests {
         "where it cannot wait, it says so",
         arguments: [
             ("--gdb nonsense", Int32(64)), ("--gdb 0.0.0.0:0", 64), ("--gdb 127.0.0.1:0 --repeat 2", 64),
-            ("--gdb 127.0.0.1:0 --timeout 1s", 64), ("--gdb-allow-remote", 64), ("--gdb unix:/nowhere/gdb", 69),
+            ("--gdb 127.0.0.1:0 --timeout 1s", 64), ("--gdb 127.0.0.1:0 --resident", 64), ("--gdb-allow-remote", 64),
+            ("--gdb unix:/nowhere/gdb", 69),
         ])
     func refusals(options: String, status: Int32) throws {
         let guest = try TestGuest.shared.get()

@@ -1,7 +1,7 @@
 import ArgumentParser
 import Palimpsest
 
-/// The sandbox's sizes, for every command that makes one. What is out of range the engine refuses, and says so.
+/// The sandbox's sizes and ways, for every command that makes one. What is out of range the engine refuses, and says so.
 package struct SandboxOptions: ParsableArguments {
     @Option(help: ArgumentHelp("The guest's heap.", valueName: "size"), transform: ByteCount.parse)
     package var heap: Int?
@@ -28,6 +28,13 @@ package struct SandboxOptions: ParsableArguments {
         completion: .file())
     package var allowFile: [String] = []
 
+    @Flag(
+        help: """
+            Have the guest wait inside for its next call: calls and rollbacks without an exit, and a core kept busy \
+            between them. Protects requests from each other's leftovers, not from one that takes the guest over.
+            """)
+    package var resident = false
+
     package init() {}
 
     package var configuration: SandboxConfiguration {
@@ -37,6 +44,7 @@ package struct SandboxOptions: ParsableArguments {
         if let stack { configuration.stackByteCount = stack }
         if let mailbox { configuration.mailboxByteCount = mailbox }
         if let scratch { configuration.scratchByteCount = scratch }
+        if resident { configuration.registerReset = .byGuest(Residency()) }
         return configuration
     }
 

@@ -21,6 +21,7 @@ struct CallCommand: ParsableCommand {
               palimpsest call sha256.elf sha256 @README.md --timeout 500ms
               palimpsest call greeter.elf add 1 2 --repeat 10000
               palimpsest call greeter.elf add 1 2 --repeat 10000 --rollback
+              palimpsest call greeter.elf add 1 2 --repeat 100000 --rollback --resident
               palimpsest call greeter.elf sayHello --json -- --World
               palimpsest call snapshots:greeter sayHello World
               palimpsest call parser.elf parse @input --core core
@@ -29,15 +30,7 @@ struct CallCommand: ParsableCommand {
             \(ToolExit.table)
             """)
 
-    @Argument(help: "The guest: an ELF file, or a snapshot, DIR:TAG or DIR@sha256:DIGEST.", completion: .file())
-    var guest: String
-
-    @Argument(help: "The function's name.")
-    var function: String
-
-    // Unrecognised options, too: that is what negative numbers look like.
-    @Argument(parsing: .allUnrecognized, help: ArgumentHelp("The function's arguments.", valueName: "argument"))
-    var words: [String] = []
+    @OptionGroup var called: CalledFunction
 
     @Option(
         help: ArgumentHelp("Stop a call that takes longer: 500ms, 1.5s. (default: no limit)", valueName: "time"),
@@ -79,8 +72,7 @@ struct CallCommand: ParsableCommand {
 
     private static let maximumRepetitions = 100_000_000
 
-    mutating func validate() throws {
-        words = try CallArguments.words(words)
+    func validate() throws {
         guard (1...CallCommand.maximumRepetitions).contains(repetitions) else {
             throw ValidationError(
                 "--repeat: expected 1 to \(CallCommand.maximumRepetitions), found \(repetitions).")
@@ -89,20 +81,21 @@ struct CallCommand: ParsableCommand {
             throw ValidationError(
                 "--gdb is for one call without a time limit: leave out --repeat, --rollback, --timeout.")
         }
+        guard debugger.gdb == nil || !sandbox.resident else {
+            throw ValidationError("--gdb stops the guest at its exits: leave out --resident, which makes none.")
+        }
         guard rollback || strategy == nil else {
             throw ValidationError("--strategy says how --rollback works: expected --rollback beside it.")
         }
     }
 
     func run() throws {
-        let sandbox = try sandbox.makeSandbox(guest: guest)
+        let sandbox = try sandbox.makeSandbox(guest: called.guest)
         if let strategy { sandbox.rollbackStrategy = strategy }
-        guard let export = sandbox.exports.first(where: { $0.name == function }) else {
-            throw ToolError(.unknownFunction(name: function, available: sandbox.exports.map(\.name)))
-        }
-        let arguments = try CallArguments.parse(words, for: export)
+        let export = try called.export(of: sandbox)
+        let arguments = try called.arguments(for: export)
         if let address = debugger.gdb {
-            let result = try debugger.call(function, arguments, in: sandbox, guest: guest, at: address)
+            let result = try debugger.call(called, arguments, in: sandbox, at: address)
             return json ? print(jsonObject(export, result, nil, nil)) : show(result)
         }
         var times = CallTimes(capacity: repetitions)
@@ -134,8 +127,8 @@ struct CallCommand: ParsableCommand {
             return ToolError.Details(
                 text: Terminal.escaped("Core: \(error)"), name: "core", json: ["error": .string("\(error)")])
         }
-        let isFile = SnapshotLocation(guest: guest) == nil
-        let command = "gdb \(isFile ? guest.shellQuoted : "GUEST.elf") \(core.shellQuoted)"
+        let isFile = SnapshotLocation(guest: called.guest) == nil
+        let command = "gdb \(isFile ? called.guest.shellQuoted : "GUEST.elf") \(core.shellQuoted)"
         return ToolError.Details(
             text: "Core: \(Terminal.escaped(command))", name: "core",
             json: ["path": .string(core), "command": .string(command)])
@@ -150,7 +143,7 @@ struct CallCommand: ParsableCommand {
         for _ in 0..<repetitions {
             let start = clock.now
             result = try sandbox.call(
-                function, arguments: arguments, deadline: timeout.map { start.advanced(by: $0) })
+                called.function, arguments: arguments, deadline: timeout.map { start.advanced(by: $0) })
             times.add((clock.now - start).nanoseconds)
             try rollbacks?.rollBack()
         }

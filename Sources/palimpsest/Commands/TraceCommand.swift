@@ -28,15 +28,7 @@ struct TraceCommand: ParsableCommand {
             \(ToolExit.table)
             """)
 
-    @Argument(help: "The guest: an ELF file, or a snapshot, DIR:TAG or DIR@sha256:DIGEST.", completion: .file())
-    var guest: String
-
-    @Argument(help: "The function's name.")
-    var function: String
-
-    // Unrecognised options, too: that is what negative numbers look like.
-    @Argument(parsing: .allUnrecognized, help: ArgumentHelp("The function's arguments.", valueName: "argument"))
-    var words: [String] = []
+    @OptionGroup var called: CalledFunction
 
     @Option(help: ArgumentHelp("Call so many times, with a rollback after each.", valueName: "count"))
     var calls = 1
@@ -68,8 +60,7 @@ struct TraceCommand: ParsableCommand {
 
     private static let maximumCalls = 1_000_000
 
-    mutating func validate() throws {
-        words = try CallArguments.words(words)
+    func validate() throws {
         guard (1...TraceCommand.maximumCalls).contains(calls) else {
             throw ValidationError("--calls: expected 1 to \(TraceCommand.maximumCalls), found \(calls).")
         }
@@ -82,10 +73,8 @@ struct TraceCommand: ParsableCommand {
 
     func run() throws {
         let (sandbox, snapshot) = try makeSandbox()
-        guard let export = sandbox.exports.first(where: { $0.name == function }) else {
-            throw ToolError(.unknownFunction(name: function, available: sandbox.exports.map(\.name)))
-        }
-        let arguments = try CallArguments.parse(words, for: export)
+        let export = try called.export(of: sandbox)
+        let arguments = try called.arguments(for: export)
         let outcome: Result<AnyGuestValue, SandboxError>
         try ToolError.ofSandbox { () throws(SandboxError) in try sandbox.startTracing(capacity: events) }
         do throws(SandboxError) {
@@ -95,7 +84,7 @@ struct TraceCommand: ParsableCommand {
         }
         let trace = sandbox.stopTracing() ?? CallTrace(events: [], lostEventCount: 0)
         if let perfetto {
-            let title = "\(guest) \(export.name)"
+            let title = "\(called.guest) \(export.name)"
             try OutputFile.write(PerfettoTrace(trace: trace, title: title).json.compact, to: perfetto)
         }
         try show(export, trace, outcome)
@@ -103,7 +92,7 @@ struct TraceCommand: ParsableCommand {
 
     /// One whose calls have touched nothing yet.
     private func makeSandbox() throws(ToolError) -> (Sandbox, Snapshot) {
-        let original = try sandbox.makeSandbox(guest: guest)
+        let original = try sandbox.makeSandbox(guest: called.guest)
         return try ToolError.ofSandbox { () throws(SandboxError) in
             let snapshot = try original.snapshot()
             let sandbox = try Sandbox(from: snapshot, configuration: sandbox.configuration)
@@ -120,7 +109,7 @@ struct TraceCommand: ParsableCommand {
         for _ in 0..<calls {
             do throws(SandboxError) {
                 result = try sandbox.call(
-                    function, arguments: arguments, deadline: timeout.map { .now.advanced(by: $0) })
+                    called.function, arguments: arguments, deadline: timeout.map { .now.advanced(by: $0) })
             } catch {
                 try sandbox.restore(snapshot)
                 throw error
@@ -147,7 +136,7 @@ struct TraceCommand: ParsableCommand {
         _ export: GuestExport, _ trace: CallTrace, _ outcome: Result<AnyGuestValue, SandboxError>
     ) -> JSON {
         var members: [(String, JSON)] = [
-            ("guest", .string(guest)), ("function", .string(export.name)),
+            ("guest", .string(called.guest)), ("function", .string(export.name)),
             ("signature", .string(export.signature.description)),
         ]
         switch outcome {

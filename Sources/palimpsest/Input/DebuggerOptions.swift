@@ -22,9 +22,9 @@ struct DebuggerOptions: ParsableArguments {
 
     /// Makes the call under the debugger, once one has connected.
     func call(
-        _ function: String, _ arguments: [AnyGuestValue], in sandbox: Sandbox, guest: String, at address: String
+        _ called: CalledFunction, _ arguments: [AnyGuestValue], in sandbox: Sandbox, at address: String
     ) throws(ToolError) -> AnyGuestValue {
-        let file = SnapshotLocation(guest: guest) == nil ? InputFile.absolutePath(guest) : nil
+        let file = SnapshotLocation(guest: called.guest) == nil ? InputFile.absolutePath(called.guest) : nil
         let server: GDBServer
         do throws(DebuggerError) {
             let listener = try DebuggerListener(DebuggerAddress(address), allowsRemote: gdbAllowRemote)
@@ -36,7 +36,7 @@ struct DebuggerOptions: ParsableArguments {
             throw ToolError(error)
         }
         return try ToolError.ofSandbox { () throws(SandboxError) in
-            try server.call(function, arguments: arguments, in: sandbox)
+            try server.call(called.function, arguments: arguments, in: sandbox)
         }
     }
 }
