@@ -41,6 +41,13 @@ import Testing
         try expectReady(outcome, .int64(6))
     }
 
+    @Test func finishOutOfTheExportedFunction() throws {
+        let (text, outcome) = try debug(.c, "sum", [.int64(3)], "break sum", "continue", "finish", "stepi", "continue")
+        #expect(text.contains("Value returned is $1 = 6"), "\(text)")
+        #expect(text.contains("exited normally"), "\(text)")
+        try expectReady(outcome, .int64(6))
+    }
+
     @Test func breakpointsOfBothKindsAtOnePlace() throws {
         let (text, outcome) = try debug(
             .c, "sum", [.int64(3)], "break add", "hbreak add", "continue", "delete 1", "continue", "print right",

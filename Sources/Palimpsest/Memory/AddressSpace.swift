@@ -28,6 +28,8 @@ final class AddressSpace {
     private var spurious: (address: GuestVirtualAddress, count: Int) = (GuestVirtualAddress(rawValue: 0), 0)
     /// Snapshot pages in the order of their first touch, while that is recorded.
     var touches: [GuestVirtualAddress]?
+    /// Made for the first breakpoint in the entry code, and kept for the next.
+    var entryCodeCopy: EntryCodeCopy?
     /// Where a file's page is put for the host to look at: the file may shrink while it does.
     var filePage: UnsafeMutableRawPointer?
 

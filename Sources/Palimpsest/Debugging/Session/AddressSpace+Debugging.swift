@@ -31,8 +31,8 @@ extension AddressSpace {
     /// - Returns: the byte that was there.
     func patch(_ address: UInt64, _ byte: UInt8) throws(DebugError) -> (old: UInt8, effect: Effect) {
         let place = GuestVirtualAddress(rawValue: address)
-        guard place < GuestLayout.userEnd, let mapping = mapping(at: place), case .pool = mapping.backing,
-            mapping.region.access.contains(.execute), let old = try? bytes(GuestSpan(address: address, byteCount: 1))
+        guard place < GuestLayout.userEnd, let mapping = mapping(at: place), isCode(mapping),
+            let old = try? bytes(GuestSpan(address: address, byteCount: 1))
         else { throw .notCode(address: address) }
         var effect = Effect.done
         let entry = reveal(place.page)
@@ -42,6 +42,18 @@ extension AddressSpace {
         }
         store([byte], (place.page, place.offsetInPage, 1))
         return (old[0], effect)
+    }
+
+    /// The guest's own, or the entry code: that runs in ring 3 as well, and is what exported functions return to.
+    private func isCode(_ mapping: RegionMap.Mapping) -> Bool {
+        mapping.region.access.contains(.execute) && (mapping.backing == .pool || mapping.region.label == .entry)
+    }
+
+    /// Maps the entry code that all sandboxes share again, in place of a copy with breakpoints in it.
+    func sealEntryCode() throws(DebugError) -> Effect {
+        guard let copy = entryCodeCopy, tables[GuestLayout.entry].frame == copy.frame else { return .done }
+        try map(GuestLayout.entry, copy.sealed)
+        return .needsFlush
     }
 
     private typealias Piece = (page: GuestVirtualAddress, offset: Int, count: Int)
@@ -77,13 +89,21 @@ extension AddressSpace {
     }
 
     private func copyCode(_ page: GuestVirtualAddress, _ mapping: RegionMap.Mapping) throws(DebugError) {
-        guard let frame = tables.pool.allocate() else { throw .scratchExhausted }
         guard let content = try? bytes(GuestSpan(address: page.rawValue, byteCount: UInt64(pageByteCount))) else {
             throw .notCode(address: page.rawValue)
         }
+        let isEntry = mapping.region.label == .entry
+        guard let frame = (isEntry ? entryCodeCopy?.frame : nil) ?? tables.pool.allocate() else {
+            throw .scratchExhausted
+        }
+        if isEntry { entryCodeCopy = EntryCodeCopy(frame: frame, sealed: tables[page]) }
         content.withUnsafeBytes { scratch.write($0, at: frame) }
+        try map(page, PageTableEntry(frame: frame, access: mapping.region.access, isUser: true))
+    }
+
+    private func map(_ page: GuestVirtualAddress, _ entry: PageTableEntry) throws(DebugError) {
         do throws(ScratchExhausted) {
-            try tables.set(page, PageTableEntry(frame: frame, access: mapping.region.access, isUser: true))
+            try tables.set(page, entry)
         } catch {
             throw .scratchExhausted
         }

@@ -64,6 +64,7 @@ public final class DebugSession {
     /// - Throws: as `Sandbox.call` and `snapshot` do; `interrupted` if the debugger has killed it.
     public func call(_ function: String, arguments: [AnyGuestValue]) throws(SandboxError) -> AnyGuestValue {
         let start = try sandbox.snapshot()
+        let generation = sandbox.machine.generation
         isDetached = false
         while true {
             do throws(SandboxError) {
@@ -72,6 +73,8 @@ public final class DebugSession {
                 guard isRollingBack else { throw error }
                 isRollingBack = false
                 try sandbox.restore(start)
+                // The same call again, random numbers included.
+                sandbox.machine.generation = generation
             }
         }
     }
@@ -352,6 +355,7 @@ public final class DebugSession {
         let known = (breakpoints, watchpoints)
         do throws(DebugError) {
             for address in known.0.keys { try removeBreakpoint(at: address) }
+            if case .needsFlush = try sandbox.machine.memory.sealEntryCode() { try flush() }
         } catch {
             sandbox.machine.isBroken = true
             sandbox.status = .unrecoverable

@@ -126,6 +126,15 @@ final class SandboxMachine {
     /// A new generation with new entropy: no two lives of a guest draw the same random numbers.
     func refreshEntropy() { pal_entropy_refresh(entropy, constants) }
 
+    /// What the guest draws random numbers from. To be set to an earlier one for a debugger only, which repeats a call.
+    var generation: GuestGeneration {
+        get { GuestGeneration(number: constants.pointee.generation, entropy: constants.pointee.entropy) }
+        set {
+            constants.pointee.generation = newValue.number
+            constants.pointee.entropy = newValue.entropy
+        }
+    }
+
     // MARK: - What a call looks at
 
     /// The mailbox in the host. The guest can write all of it at any time it runs.
