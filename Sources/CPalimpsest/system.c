@@ -119,7 +119,7 @@ void pal_thread_set_pool(const void *pool, bool runs_task) {
     thread_runs_task = runs_task;
 }
 
-void pal_thread_set_name(const char *name) { pthread_setname_np(pthread_self(), name); }
+void pal_thread_set_name(pthread_t thread, const char *name) { pthread_setname_np(thread, name); }
 
 void pal_initialize_constants(struct pal_constants *constants) {
     const uint16_t default_control_word = 0x037f;

@@ -36,8 +36,8 @@ const void *_Nullable pal_thread_pool(void);
 bool pal_thread_runs_task(void);
 void pal_thread_set_pool(const void *_Nonnull pool, bool runs_task);
 
-/// Gives this thread a name of at most 15 bytes (pthread_setname_np(3)).
-void pal_thread_set_name(const char *_Nonnull name);
+/// Gives a thread, not joined yet, a name of at most 15 bytes (pthread_setname_np(3)).
+void pal_thread_set_name(pthread_t thread, const char *_Nonnull name);
 
 /// Tells the processor that this thread is looking at the same memory again and again.
 static inline void pal_pause(void) { __builtin_ia32_pause(); }

@@ -18,11 +18,7 @@ struct PoolThread: Sendable {
         sigfillset(&all)
         pthread_sigmask(SIG_SETMASK, &all, &previous)
         defer { pthread_sigmask(SIG_SETMASK, &previous, nil) }
-        let body = Unmanaged.passRetained(
-            Body {
-                pal_thread_set_name(name)
-                run()
-            })
+        let body = Unmanaged.passRetained(Body(run))
         var handle = pthread_t()
         let failure = pthread_create(
             &handle, nil,
@@ -36,6 +32,8 @@ struct PoolThread: Sendable {
             throw .threadUnavailable(errno: failure)
         }
         self.handle = handle
+        // Not by the thread itself: whoever looks now sees what it is.
+        pal_thread_set_name(handle, name)
     }
 
     /// Waits until it has ended. Once, and not after `detach`.
