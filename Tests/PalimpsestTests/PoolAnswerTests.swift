@@ -112,6 +112,43 @@ struct PoolAnswerTests {
         #expect(state.duty(now: start + 2_000_004).answers.count == 1)
     }
 
+    @Test("nothing is held for calls that cannot begin, no thread parks on answers, and errors are told at once")
+    func cannotBegin() {
+        var (state, lane) = makeState(waiting: 10)
+        lane.isLoading = true
+        #expect(severalCount(state.answer(makeCall(of: lane), now: 1)) == 1)
+        lane.isLoading = false
+        #expect(isHeld(state.answer(makeCall(of: lane), now: 1)))
+        // Its one thread is taken by a call that does not end.
+        lane.runningCount = 1
+        #expect(severalCount(state.answer(makeCall(of: lane), now: 2)) == nil)
+        #expect(state.takeCarried().count == 2)
+        state.carried()
+        state.answers = [makeCall(of: lane)]
+        guard case .answer = state.next(for: PoolWorker(index: 0), now: 3) else { return #expect(Bool(false)) }
+        #expect(state.answers.isEmpty)
+        lane.runningCount = 1
+        let late = makeCall(of: lane)
+        late.phase = .running
+        state.running.append(late)
+        let ending = state.end(late, .deadlineExceeded, worker: PoolWorker(index: 0), now: 1)
+        guard case .outcome(.own) = ending else { return #expect(Bool(false)) }
+    }
+
+    @Test("a shutdown is not over while a carrier has calls to answer")
+    func carrierAtShutdown() {
+        var (state, lane) = makeState(waiting: 10)
+        state.workerCount = 1
+        for _ in 0..<4 { _ = state.answer(makeCall(of: lane), now: 1) }
+        #expect(state.takeCarried().count == 4)
+        _ = state.removeAll(from: lane)
+        _ = state.drain(until: .max)
+        guard case .leave = state.next(for: PoolWorker(index: 0), now: 3) else { return #expect(Bool(false)) }
+        #expect(!state.duty(now: 4).isLast)
+        state.carried()
+        #expect(state.duty(now: 5).isLast)
+    }
+
     // MARK: - Real guests
 
     @Test("calls that ended before one that never ends are answered while it runs")

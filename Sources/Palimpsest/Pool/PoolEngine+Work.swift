@@ -71,6 +71,7 @@ extension PoolEngine {
         case .carrier:
             Task.detached { [self] in
                 for call in state.withLock({ $0.takeCarried() }) { call.answer() }
+                state.withLock { $0.carried() }
             }
         }
     }

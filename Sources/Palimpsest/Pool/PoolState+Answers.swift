@@ -55,20 +55,28 @@ extension PoolState {
     /// As long as threads have enough to do without those who wait for the answers, and all of it is short.
     private func canHold(now: UInt64) -> Bool {
         phase == .open && answers.count < limits.answerGroupSize
-            && waitingCount >= max(answers.count, 2 * limits.threadCount) && turns.first?.isShort == true
+            && waitingCount >= max(answers.count, 2 * limits.threadCount) && turns.first.map(beginsShort) == true
             && now < answersTime + PoolState.answerAge
     }
 
-    private mutating func takeAnswers() -> [PoolCall] {
+    /// Calls that wait for a thread of their lane's, or for their snapshot, give nobody anything to do.
+    private func beginsShort(_ lane: SnapshotLane) -> Bool {
+        lane.isShort && !lane.isLoading && lane.runningCount + lane.makingCount < threadLimitPerSnapshot
+    }
+
+    mutating func takeAnswers() -> [PoolCall] {
         defer { answers = [] }
         return answers
     }
 
-    /// The carrier is there: what it is to answer.
+    /// The carrier is there: what it is to answer. No shutdown is over before it has (`carried`).
     mutating func takeCarried() -> [PoolCall] {
         carrierTime = nil
+        carryingCount += 1
         return takeAnswers()
     }
+
+    mutating func carried() { carryingCount -= 1 }
 
     mutating func takeOverdueAnswers(now: UInt64) -> [PoolCall] {
         now >= answersTime + PoolState.answerPatience || phase != .open ? takeAnswers() : []

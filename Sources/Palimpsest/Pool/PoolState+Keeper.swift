@@ -25,7 +25,7 @@ extension PoolState {
         stopping.removeAll { $0.phase != .running || $0.interrupt() }
         duty.wakes = takeParkedIfDrained()
         if upkeepTime <= now, let worker = takeParked() { duty.wakes.append(worker) }
-        duty.isLast = phase != .open && workerCount == 0
+        duty.isLast = phase != .open && workerCount == 0 && carryingCount == 0
         duty.nextTime = min(deadlines.earliest, max(upkeepTime, now + PoolState.tick))
         if phase != .open || !stopping.isEmpty { duty.nextTime = min(duty.nextTime, now + PoolState.tick) }
         // As long as jobs come at all: one after the other shall not have to wake the keeper.

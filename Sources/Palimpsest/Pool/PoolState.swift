@@ -61,6 +61,8 @@ struct PoolState {
     var answersTime: UInt64 = 0
     /// When the carrier that is on its way was sent.
     var carrierTime: UInt64?
+    /// Carriers that answer calls just now.
+    var carryingCount = 0
     /// Some were held since the keeper last looked.
     var hadAnswers = false
     /// Running calls that an interrupt has missed: it is repeated until they end.
@@ -263,6 +265,8 @@ struct PoolState {
             return .leave
         }
         if phase == .open, let work = upkeep(now: now) { return work }
+        // Nobody may come by for a while.
+        if !answers.isEmpty, carrierTime == nil { return .answer(.several(takeAnswers())) }
         parked.append(worker)
         return .park(wakesKeeper: keeperIsLate(for: upkeepTime))
     }
@@ -317,7 +321,8 @@ struct PoolState {
         case .some(let error) where error.isFault: statistics.faults += 1
         default: break
         }
-        return .outcome(answer(call, now: now))
+        // Errors are nothing to be fast with, and a deadline is one to be told of in time.
+        return .outcome(error == nil ? answer(call, now: now) : .own)
     }
 
     mutating func rolledBack(_ report: RollbackReport?, replacingMachine: Bool) {

@@ -18,9 +18,10 @@ public struct SandboxPoolConfiguration: Sendable {
     public var threadLimitPerSnapshot: Int?
     /// Calls waiting beyond those running: 0 to 1,048,576. With 0, a call that no thread is free for is refused.
     public var queueLimit: Int
-    /// Answers that go back together while more short calls wait than that: 1 to 64; 1 sends each back by itself. Waking one
-    /// of Swift's threads costs as much as the host's part of a short call, and one wake is enough for all of them. A held
-    /// answer waits for as many short calls (of up to 50 us) at most, and for 2 ms at most, whatever happens.
+    /// Answers that go back together while at least twice as many calls wait as there are threads, and the next is short (up
+    /// to 50 us on average): 1 to 64; 1 sends each back by itself. Waking one of Swift's threads costs as much as the
+    /// host's part of a short call, and one wake is enough for all of them. An answer is held for as many short calls at
+    /// most; where long ones come in between, and whatever else happens, for 2 ms at most.
     public var answerGroupSize: Int
     /// Bytes of sandboxes' and loaded snapshots' memory; nil is no limit. Idle sandboxes, then snapshots that can be
     /// loaded again, are dropped to keep it, least recently used first. What calls that run write can exceed it until
