@@ -113,7 +113,7 @@ struct PoolAnswerTests {
     }
 
     @Test("nothing is held for calls that cannot begin, no thread parks on answers, and errors are told at once")
-    func cannotBegin() {
+    func cannotBegin() throws {
         var (state, lane) = makeState(waiting: 10)
         lane.isLoading = true
         #expect(severalCount(state.answer(makeCall(of: lane), now: 1)) == 1)
@@ -125,25 +125,25 @@ struct PoolAnswerTests {
         #expect(state.takeCarried().count == 2)
         state.carried()
         state.answers = [makeCall(of: lane)]
-        guard case .answer = state.next(for: PoolWorker(index: 0), now: 3) else { return #expect(Bool(false)) }
+        guard case .answer = state.next(for: PoolWorker(index: 0), now: 3) else { throw Unexpected("something else") }
         #expect(state.answers.isEmpty)
         lane.runningCount = 1
         let late = makeCall(of: lane)
         late.phase = .running
         state.running.append(late)
         let ending = state.end(late, .deadlineExceeded, worker: PoolWorker(index: 0), now: 1)
-        guard case .outcome(.own) = ending else { return #expect(Bool(false)) }
+        guard case .outcome(.own) = ending else { throw Unexpected("something else") }
     }
 
     @Test("a shutdown is not over while a carrier has calls to answer")
-    func carrierAtShutdown() {
+    func carrierAtShutdown() throws {
         var (state, lane) = makeState(waiting: 10)
         state.workerCount = 1
         for _ in 0..<4 { _ = state.answer(makeCall(of: lane), now: 1) }
         #expect(state.takeCarried().count == 4)
         _ = state.removeAll(from: lane)
         _ = state.drain(until: .max)
-        guard case .leave = state.next(for: PoolWorker(index: 0), now: 3) else { return #expect(Bool(false)) }
+        guard case .leave = state.next(for: PoolWorker(index: 0), now: 3) else { throw Unexpected("something else") }
         #expect(!state.duty(now: 4).isLast)
         state.carried()
         #expect(state.duty(now: 5).isLast)

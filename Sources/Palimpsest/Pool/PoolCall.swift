@@ -10,7 +10,7 @@ import Tracing
 ///     new                       -> ended     it was refused at once
 ///
 /// Everything that can change is guarded by the pool's lock. Whoever brings a call to `ended` answers it, outside the
-/// lock: so each is answered exactly once. What a call does and gives back is up to `TypedPoolCall`.
+/// lock, or leaves it with the answers that are held: so each is answered exactly once. What a call does and gives back is up to `TypedPoolCall`.
 class PoolCall: LinkedNode, @unchecked Sendable {
     enum Phase { case new, waiting, running, ended }
     /// Why someone wants it stopped.

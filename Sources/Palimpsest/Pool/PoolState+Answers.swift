@@ -1,7 +1,7 @@
 /// Answers that go back together.
 ///
 /// An answer wakes a thread of Swift's. That takes as long as a short call's own work in the host, and takes a processor away
-/// from a guest, which has to leave its virtual machine. So while more short calls wait than threads can begin, answers are held
+/// from a guest, which has to leave its virtual machine. So while short calls wait, twice as many as there are threads, answers are held
 /// until there are some, and one wake brings them all back: that of the carrier, a task that answers them from one of Swift's
 /// threads. What holds them is bounded three ways: in number, in time, and by the work that there is.
 extension PoolState {

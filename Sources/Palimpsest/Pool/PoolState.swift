@@ -157,7 +157,7 @@ struct PoolState {
 
     /// Most calls are for the snapshot that was called last: then nothing has to be hashed.
     private func lane(named name: String) -> SnapshotLane? {
-        if let home, home.name == name, !home.isRemoved { return home }
+        if let home, home.name == name { return home }
         return lanes[name]
     }
 
@@ -350,23 +350,6 @@ struct PoolState {
         statistics.replacements += 1
         uncount(sandbox)
         if !sandbox.lane.isRemoved { owed.append(sandbox.lane) }
-    }
-
-    /// The first of all snapshots' names.
-    var names: [String] { Array(lanes.keys.sorted().prefix(PoolState.nameLimit)) }
-
-    /// As many names as an error lists.
-    static let nameLimit = 32
-
-    /// What is to be seen of all this now.
-    var current: SandboxPoolStatistics {
-        var current = statistics
-        current.waiting = waitingCount
-        current.running = running.count
-        current.idle = idleCount
-        current.sandboxes = sandboxCount
-        current.memoryByteCount = memory.byteCount
-        return current
     }
 
     // MARK: - Threads
