@@ -117,10 +117,11 @@ let package = Package(
             path: "Benchmarks/palimpsest-bench", exclude: ["Guests"], plugins: ["GuestBuilder"]),
 
         // Tests run real guests on the real /dev/kvm.
+        .target(name: "ThreadState", path: "Tests/ThreadState"),
         .testTarget(
             name: "PalimpsestTests",
             dependencies: [
-                "Palimpsest", "PalimpsestLifecycle", "GuestToolchain",
+                "Palimpsest", "PalimpsestLifecycle", "GuestToolchain", "ThreadState",
                 .product(name: "InMemoryTracing", package: "swift-distributed-tracing"),
                 .product(name: "Metrics", package: "swift-metrics"),
                 .product(name: "MetricsTestKit", package: "swift-metrics"),

@@ -38,24 +38,43 @@
     movl    $PAL_MAILBOX_ADDRESS, %ebx
 .endm
 
-// FPU, SSE, AVX and AVX-512 state to its initial configuration (Intel SDM vol. 1, 13.8: XSTATE_BV = 0). RSI is the
-// constants page; changes RAX and RDX.
-.macro reset_extended_state
-    movl    $-1, %eax
-    movl    %eax, %edx
-    xrstor  (%rsi)
-.endm
+    .balign 64
+    .globl pal_entry_code, pal_entry_code_end, pal_batch_entry, pal_resident_entry, pal_entry_reset, pal_entry_reset_end
+    .globl pal_key_probe
+pal_entry_code:
+// A call (ring 3). The host has set RIP here, RSP to the top of the stack, RFLAGS and the segments to their defaults, R8
+// to PAL_ENTRY_HAS_... and every other general register to zero.
+    leaq    1f(%rip), %r9
+    jmp     pal_entry_reset
+1:  make_call
+    movq    %rax, PAL_OFFSET_RESULT+0(%rbx)
+    movq    %rdx, PAL_OFFSET_RESULT+8(%rbx)
+    movsd   %xmm0, PAL_OFFSET_RESULT+16(%rbx)
+    outb    %al, $PAL_PORT_RETURN
+    ud2
 
-// Every register as the host leaves it at the entry of a call, except for RSI (the constants page), RBX (the mailbox)
-// and RDI, which is kept. Writes no memory.
+// Everything that code in ring 3 can have changed, as every call begins with it; goes on at R9. R8 is PAL_ENTRY_HAS_...;
+// RDI is kept. Afterwards RSI is the constants page, RBX the mailbox, RSP the top of the stack. Writes no memory, and
+// reads none before nothing can forbid it. An exception in here is the machine's failure, not a guest's.
 //
 // What is as it should be is not written: loading a segment register costs 50 ns, a base 12, all of the extended state
 // 110, and looking at them next to nothing.
-.macro reset_registers
-    movl    $PAL_CONSTANTS_ADDRESS, %esi
-    // XGETBV with ECX = 1 says which parts are in use (Intel SDM vol. 1, 13.6). If it is only XMM registers, as after
-    // most code, zeroing those will do, with MXCSR, which it does not cover.
-    testb   $PAL_ENTRY_HAS_XINUSE, PAL_OFFSET_FEATURES(%rsi)
+    .balign 64
+pal_entry_reset:
+    // Protection keys (Intel SDM vol. 3, 4.6.2; AMD APM vol. 2, 5.6.6): all of the guest's pages have key 0.
+    testb   $PAL_ENTRY_HAS_KEYS, %r8b
+    jz      1f
+    xorl    %ecx, %ecx
+    rdpkru
+    testl   %eax, %eax
+    jz      1f
+    xorl    %eax, %eax
+    wrpkru
+
+1:  movl    $PAL_CONSTANTS_ADDRESS, %esi
+    // XGETBV with ECX = 1 says which parts of the extended state are in use (Intel SDM vol. 1, 13.6). If it is only XMM
+    // registers, as after most code, zeroing those will do, with MXCSR, which it does not cover.
+    testb   $PAL_ENTRY_HAS_XINUSE, %r8b
     jz      2f
     movl    $1, %ecx
     xgetbv
@@ -66,7 +85,13 @@
     .endr
     ldmxcsr 24(%rsi)
     jmp     3f
-2:  reset_extended_state
+    // All of it to its initial configuration (Intel SDM vol. 1, 13.8: XSTATE_BV = 0). That leaves x87's last instruction,
+    // operand and opcode as they are on AMD processors without RstrFpErrPtrs (APM vol. 3, CPUID Fn8000_0008): FNINIT
+    // does not, nor does it wait for an exception that is pending.
+2:  fninit
+    movl    $-1, %eax
+    movl    %eax, %edx
+    xrstor  (%rsi)
 
 3:  xorl    %eax, %eax
     movl    %ds, %ecx
@@ -81,7 +106,7 @@
     movl    %eax, %es
     movl    %eax, %fs
     movl    %eax, %gs
-4:  testb   $PAL_ENTRY_HAS_BASES, PAL_OFFSET_FEATURES(%rsi)
+4:  testb   $PAL_ENTRY_HAS_BASES, %r8b
     jz      5f
     rdfsbase %rcx
     rdgsbase %rdx
@@ -96,20 +121,14 @@
     .irp register, ebp, r10d, r11d, r12d, r13d, r14d, r15d
     xorl    %\register, %\register
     .endr
-.endm
+    jmp     *%r9
+pal_entry_reset_end:
 
-    .balign 64
-    .globl pal_entry_code, pal_entry_code_end, pal_batch_entry, pal_resident_entry
-pal_entry_code:
-// A call (ring 3). The host has set RIP here, RSP to the top of the stack, RFLAGS and the segments to their defaults
-// and every other register to zero.
-    movl    $PAL_CONSTANTS_ADDRESS, %esi
-    reset_extended_state
-    movl    $PAL_MAILBOX_ADDRESS, %ebx
-    make_call
-    movq    %rax, PAL_OFFSET_RESULT+0(%rbx)
-    movq    %rdx, PAL_OFFSET_RESULT+8(%rbx)
-    movsd   %xmm0, PAL_OFFSET_RESULT+16(%rbx)
+// Whether code in ring 3 can change the protection keys here: it comes back, or #UD says that it cannot. Entered with
+// RAX, RCX and RDX zero: forbids nothing.
+    .balign 16
+pal_key_probe:
+    wrpkru
     outb    %al, $PAL_PORT_RETURN
     ud2
 
@@ -117,8 +136,9 @@ pal_entry_code:
 // no room, which is then in the mailbox as after any call.
     .balign 64
 pal_batch_entry:
-    reset_registers
-    movq    PAL_OFFSET_BATCH_NEXT(%rbx), %rdx
+    leaq    1f(%rip), %r9
+    jmp     pal_entry_reset
+1:  movq    PAL_OFFSET_BATCH_NEXT(%rbx), %rdx
     movq    PAL_OFFSET_FUNCTION(%rdx), %rax
     movq    PAL_OFFSET_CONTEXT(%rdx), %rcx
     movq    %rax, PAL_OFFSET_FUNCTION(%rbx)
@@ -154,7 +174,10 @@ pal_batch_entry:
     addq    $PAL_BATCH_CALL_BYTES, %r8
     movq    %r8, PAL_OFFSET_BATCH_NEXT(%rbx)
     cmpq    PAL_OFFSET_BATCH_END(%rbx), %r8
-    jb      pal_batch_entry
+    jae     7f
+    movl    $PAL_CONSTANTS_ADDRESS, %esi
+    movq    PAL_OFFSET_FEATURES(%rsi), %r8
+    jmp     pal_batch_entry
 7:  outb    %al, $PAL_PORT_RETURN
     ud2
 
@@ -165,8 +188,8 @@ pal_batch_entry:
     .balign 64
 pal_resident_entry:
     xorl    %edi, %edi
-8:  reset_registers
-    jmp     10f
+8:  leaq    10f(%rip), %r9
+    jmp     pal_entry_reset
 9:  pause
 10: cmpq    PAL_OFFSET_DOORBELL(%rsi), %rdi
     je      9b
@@ -189,6 +212,7 @@ pal_resident_entry:
 11: movq    PAL_OFFSET_DOORBELL(%rsi), %rdi
     movq    %rdi, %rcx
     xchgq   %rcx, PAL_OFFSET_REPLY_SEQUENCE(%rbx)
+    movq    PAL_OFFSET_FEATURES(%rsi), %r8
     cmpq    PAL_OFFSET_AWAITED(%rsi), %rdi
     jne     8b
     outb    %al, $PAL_PORT_RETURN

@@ -14,5 +14,6 @@
 #include "palimpsest_ring.h"
 #include "palimpsest_ring_file.h"
 #include "palimpsest_system.h"
+#include "palimpsest_thread.h"
 
 #endif

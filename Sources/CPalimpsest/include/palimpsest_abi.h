@@ -65,6 +65,7 @@
 // pal_constants.features: instructions the entry code may use.
 #define PAL_ENTRY_HAS_BASES 1   // rdfsbase, wrfsbase and their like
 #define PAL_ENTRY_HAS_XINUSE 2  // xgetbv with ECX = 1
+#define PAL_ENTRY_HAS_KEYS 4    // rdpkru, wrpkru
 
 // pal_batch_call.flags
 #define PAL_BATCH_COPY_RESULT 1  // the result is a span: its bytes are copied aside

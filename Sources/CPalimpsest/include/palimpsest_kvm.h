@@ -9,6 +9,8 @@
 #include <stdint.h>
 #include <sys/ioctl.h>
 
+#include "palimpsest_thread.h"
+
 static const unsigned long PAL_KVM_GET_API_VERSION = KVM_GET_API_VERSION;              // 4.1
 static const unsigned long PAL_KVM_CREATE_VM = KVM_CREATE_VM;                          // 4.2
 static const unsigned long PAL_KVM_CHECK_EXTENSION = KVM_CHECK_EXTENSION;              // 4.4
@@ -30,9 +32,21 @@ static inline long pal_ioctl(int descriptor, unsigned long request, uintptr_t ar
 }
 
 /// `KVM_RUN` (4.10): the one system call of the hot path; minus errno on failure.
-static inline int pal_kvm_run(int vcpu) {
-    return ioctl(vcpu, KVM_RUN, 0) < 0 ? -errno : 0;
+///
+/// The calling thread's segment selectors and protection keys are afterwards what they were before. Hardware KVM sees to
+/// that itself. kvm_pvm leaves in the thread what selectors the guest has loaded.
+/// `has_keys`: whether this process may read PKRU (`pal_has_protection_keys`).
+static inline int pal_kvm_run(int vcpu, bool has_keys) {
+    uint64_t selectors = pal_thread_selectors();
+    uint32_t keys = has_keys ? pal_thread_keys() : 0;
+    int result = ioctl(vcpu, KVM_RUN, 0) < 0 ? -errno : 0;
+    if (has_keys && pal_thread_keys() != keys) pal_thread_set_keys(keys);
+    if (pal_thread_selectors() != selectors) pal_thread_set_selectors(selectors);
+    return result;
 }
+
+/// The bare system call, for benchmarks.
+static inline int pal_kvm_run_bare(int vcpu) { return ioctl(vcpu, KVM_RUN, 0) < 0 ? -errno : 0; }
 
 static inline struct kvm_regs *_Nonnull pal_run_regs(struct kvm_run *_Nonnull run) { return &run->s.regs.regs; }
 static inline struct kvm_sregs *_Nonnull pal_run_sregs(struct kvm_run *_Nonnull run) { return &run->s.regs.sregs; }

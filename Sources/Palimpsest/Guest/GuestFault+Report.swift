@@ -48,10 +48,15 @@ extension GuestFault {
     private func exceptionCause(_ vector: UInt8) -> String {
         if isTrap { return "trap (ud2: a check of the program's that failed)" }
         guard vector == 14, let address, let errorCode else { return GuestFault.exceptionName(vector) }
-        let place = "at \(hex(address))" + (addressSymbol.map { " (`\($0)`)" } ?? "")
+        let place =
+            "at \(hex(address))" + (addressSymbol.map { " (`\($0)`)" } ?? "")
+            + (errorCode & GuestFault.protectionKey != 0 ? ", denied by protection keys (PKRU)" : "")
         return "\(GuestFault.access(errorCode)) \(target(errorCode)) \(place)"
             + (GuestFault.nullPages.contains(address) ? " (null pointer)" : "")
     }
+
+    /// The bit of a page fault's error code that says that protection keys denied the access (Intel SDM vol. 3, 4.7).
+    static let protectionKey: UInt64 = 1 << 5
 
     /// Intel SDM vol. 3, 4.7: bit 1 is a write, bit 4 an instruction fetch.
     private static func access(_ errorCode: UInt64) -> String {

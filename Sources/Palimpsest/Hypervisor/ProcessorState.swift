@@ -16,17 +16,13 @@ struct ProcessorState {
     /// PAE, OSFXSR, OSXMMEXCPT, OSXSAVE.
     private static let control4: UInt64 = 1 << 5 | 1 << 9 | 1 << 10 | 1 << 18
     private static let control4FSGSBASE: UInt64 = 1 << 16
+    /// `sgdt`, `sidt`, `sldt`, `str` and `smsw` are faults in ring 3: they would tell where the tables are.
+    private static let control4UMIP: UInt64 = 1 << 11
     /// LME, LMA, NXE; not SCE: `syscall` has nowhere to go.
     private static let extendedFeatureEnable: UInt64 = 1 << 8 | 1 << 10 | 1 << 11
 
     /// Whether guests can write FS and GS bases (CPUID leaf 7, FSGSBASE).
-    private static var hasSegmentBaseInstructions: Bool { pal_cpuid(7, 0).ebx & 1 != 0 }
-
-    /// Instructions that the entry code may use (CPUID leaves 7 and 0xD).
-    static var entryFeatures: UInt64 {
-        (hasSegmentBaseInstructions ? UInt64(PAL_ENTRY_HAS_BASES) : 0)
-            | (pal_cpuid(0xD, 1).eax & 1 << 2 != 0 ? UInt64(PAL_ENTRY_HAS_XINUSE) : 0)
-    }
+    static let hasSegmentBaseInstructions = pal_cpuid(7, 0).ebx & 1 != 0
 
     /// XCR0: x87, SSE, AVX and AVX-512 state, as far as the processor has them (Intel SDM vol. 1, 13.3).
     static var extendedFeatures: UInt64 {
@@ -36,11 +32,15 @@ struct ProcessorState {
         return vector == 0b111 && supported & avx512 == avx512 ? vector | avx512 : vector
     }
 
-    func apply(to registers: inout kvm_sregs) {
+    /// - Parameter cpuid: what KVM can show a guest of this processor: control bits that it does not know it refuses.
+    func apply(to registers: inout kvm_sregs, _ cpuid: [kvm_cpuid_entry2]) {
         registers.cr0 = ProcessorState.control0
         registers.cr3 = pageTableRoot
         registers.cr4 = ProcessorState.control4
         if ProcessorState.hasSegmentBaseInstructions { registers.cr4 |= ProcessorState.control4FSGSBASE }
+        if cpuid.contains(where: { $0.function == 7 && $0.index == 0 && $0.ecx & 1 << 2 != 0 }) {
+            registers.cr4 |= ProcessorState.control4UMIP
+        }
         registers.efer = ProcessorState.extendedFeatureEnable
         registers.cs = segment(selector: DescriptorTables.userCodeSelector, type: 0b1011, long: true)
         registers.ss = segment(selector: DescriptorTables.userDataSelector, type: 0b0011, long: false)

@@ -11,11 +11,16 @@ final class VirtualCPU {
     private let area: UnsafeMutableRawBufferPointer
     /// The page shared with KVM. Valid as long as the vCPU.
     let state: UnsafeMutablePointer<kvm_run>
+    private let kvm: KVM
+    private let hasProtectionKeys = pal_has_protection_keys()
     /// Special registers every call starts from.
     private var initialSpecialRegisters = kvm_sregs()
+    /// Instructions that the entry code may use (`PAL_ENTRY_HAS_...`): in R8 when it is entered.
+    var entryFeatures: UInt64 = 0
 
     init(adopting descriptor: FileDescriptor, kvm: KVM) throws(MachineError) {
         self.descriptor = descriptor
+        self.kvm = kvm
         do throws(MachineError) {
             area = try VirtualCPU.mapArea(descriptor, byteCount: kvm.vcpuAreaByteCount)
         } catch {
@@ -42,23 +47,29 @@ final class VirtualCPU {
 
     /// Sets control registers, descriptor tables and segments for good. Cold: several vCPU ioctls.
     func configure(_ processor: ProcessorState) throws(MachineError) {
-        var registers = kvm_sregs()
-        try KVM.control(descriptor, "KVM_GET_SREGS", PAL_KVM_GET_SREGS, with: &registers)
-        processor.apply(to: &registers)
-        try KVM.control(descriptor, "KVM_SET_SREGS", PAL_KVM_SET_SREGS, with: &registers)
-        try KVM.control(descriptor, "KVM_GET_SREGS", PAL_KVM_GET_SREGS, with: &initialSpecialRegisters)
+        try changeInitialSpecialRegisters { processor.apply(to: &$0, kvm.cpuid) }
         var features = kvm_xcrs()
         features.nr_xcrs = 1
         features.xcrs.0.value = ProcessorState.extendedFeatures
         try KVM.control(descriptor, "KVM_SET_XCRS", PAL_KVM_SET_XCRS, with: &features)
     }
 
-    /// Makes the next `run` start at `instruction` with stack pointer `stack`, every other general register zero,
-    /// and segments, bases and control registers as configured.
+    /// Changes the special registers that every call starts from. Cold: several vCPU ioctls.
+    func changeInitialSpecialRegisters(_ change: (inout kvm_sregs) -> Void) throws(MachineError) {
+        var registers = kvm_sregs()
+        try KVM.control(descriptor, "KVM_GET_SREGS", PAL_KVM_GET_SREGS, with: &registers)
+        change(&registers)
+        try KVM.control(descriptor, "KVM_SET_SREGS", PAL_KVM_SET_SREGS, with: &registers)
+        try KVM.control(descriptor, "KVM_GET_SREGS", PAL_KVM_GET_SREGS, with: &initialSpecialRegisters)
+    }
+
+    /// Makes the next `run` start at `instruction` with stack pointer `stack`, R8 the entry code's features, every other
+    /// general register zero, and segments, bases and control registers as configured.
     func load(instruction: UInt64, stack: UInt64) {
         var registers = kvm_regs()
         registers.rip = instruction
         registers.rsp = stack
+        registers.r8 = entryFeatures
         registers.rflags = ProcessorState.initialFlags
         pal_run_regs(state).pointee = registers
         pal_run_load(state, &initialSpecialRegisters)
@@ -73,12 +84,12 @@ final class VirtualCPU {
     func settle() -> Bool {
         pal_run_set_immediate_exit(state, true)
         defer { pal_run_set_immediate_exit(state, false) }
-        return pal_kvm_run(descriptor.rawValue) == -EINTR
+        return pal_kvm_run(descriptor.rawValue, hasProtectionKeys) == -EINTR
     }
 
     /// Enters the guest: exactly one system call.
     func run() -> VirtualCPUExit {
-        let result = pal_kvm_run(descriptor.rawValue)
+        let result = pal_kvm_run(descriptor.rawValue, hasProtectionKeys)
         if result < 0 {
             let errno = Errno(rawValue: -result)
             return errno == .interrupted || errno == .resourceTemporarilyUnavailable ? .interrupted : .failed(errno)
@@ -99,8 +110,8 @@ final class VirtualCPU {
 
     /// For benchmarks: the bare system call, and whether it ended in a port exit. A ring's completions can interrupt it.
     func resumeBare() -> Bool {
-        var result = pal_kvm_run(descriptor.rawValue)
-        while result == -EINTR { result = pal_kvm_run(descriptor.rawValue) }
+        var result = pal_kvm_run_bare(descriptor.rawValue)
+        while result == -EINTR { result = pal_kvm_run_bare(descriptor.rawValue) }
         return result == 0 && state.pointee.exit_reason == UInt32(KVM_EXIT_IO)
     }
 

@@ -157,6 +157,8 @@ final class AddressSpace {
 
     /// Answers a page fault of ring 3 (error code: Intel SDM vol. 3, 4.7).
     func resolve(_ address: GuestVirtualAddress, errorCode: UInt64) -> FaultOutcome {
+        // Nothing that is done to a page gives a guest a right that its protection keys deny.
+        if errorCode & GuestFault.protectionKey != 0 { return .denied }
         let isWrite = errorCode & 2 != 0
         let needed: MemoryAccess = errorCode & 16 != 0 ? .execute : isWrite ? .write : .read
         guard let mapping = mapping(at: address), mapping.region.access.contains(needed) else { return .denied }

@@ -10,6 +10,7 @@ extension Sandbox {
         at entry: GuestVirtualAddress, until port: Int32 = PAL_PORT_RETURN
     ) throws(SandboxError) -> pal_reply {
         pendingHostError.forget()
+        startingPoint = entry
         machine.vcpu.load(instruction: entry.rawValue, stack: GuestLayout.stackTop.rawValue)
         try debugger?.begin()
         while true {
@@ -30,9 +31,13 @@ extension Sandbox {
     func handle(_ exit: VirtualCPUExit) throws(SandboxError) {
         switch exit {
         case .exception(vector: 14): try resolvePageFault()
-        case .exception(let vector): throw fault(.exception(vector: vector), vector: vector)
-        case .guestPort(UInt16(PAL_PORT_HOST_CALL)): try answerHostCall()
-        case .guestPort(UInt16(PAL_PORT_LOG)): try writeLog()
+        case .exception(let vector): try end(with: .exception(vector: vector), vector: vector)
+        case .guestPort(UInt16(PAL_PORT_HOST_CALL)):
+            startingPoint = nil
+            try answerHostCall()
+        case .guestPort(UInt16(PAL_PORT_LOG)):
+            startingPoint = nil
+            try writeLog()
         case .guestPort(UInt16(PAL_PORT_ABORT)): throw abort()
         case .guestPort(let port): throw poison(.protocolViolation(reason: "port \(hex(UInt64(port))) out of turn"))
         case .forbiddenPort(let port): throw poison(.illegalPort(port))
@@ -67,7 +72,7 @@ extension Sandbox {
             throw .mappedFileUnreadable(path: path, reason: "it is shorter than when it was mapped")
         case .denied:
             let isStack = isStackGuard(address, stack: frame.stack)
-            throw fault(isStack ? .stackOverflow : .exception(vector: 14), vector: 14)
+            try end(with: isStack ? .stackOverflow : .exception(vector: 14), vector: 14)
         }
     }
 
@@ -77,6 +82,33 @@ extension Sandbox {
     }
 
     // MARK: - Endings
+
+    /// Ends the call with a fault of the processor's; returns if the call begins again instead.
+    ///
+    /// An exception in the entry code, before the guest's own code had a turn, is the machine's: something is in it that
+    /// the entry code does not put back. No sandbox gets that machine any more, and the call is made in another one.
+    private func end(with kind: GuestFault.Kind, vector: UInt8) throws(SandboxError) {
+        if machine.hasFailedToEnter {
+            if let startingPoint, debugger == nil { return try startOver(at: startingPoint) }
+            machine.isBroken = true
+        }
+        throw fault(kind, vector: vector)
+    }
+
+    private func startOver(at entry: GuestVirtualAddress) throws(SandboxError) {
+        status = .unrecoverable
+        resident?.leave()
+        // Whoever wants to stop the call looks at the old machine's vCPU until it has been told of the new one's.
+        let old = machine.shell
+        try machine.moveToNewShell()
+        control.attach(machine.vcpu.state)
+        withExtendedLifetime(old) {}
+        status = .ready
+        startingPoint = nil
+        counters.machinesReplaced &+= 1
+        machine.vcpu.load(instruction: entry.rawValue, stack: GuestLayout.stackTop.rawValue)
+        resident?.load(machine.vcpu)
+    }
 
     /// Ends the call with a fault of the processor's.
     private func fault(_ kind: GuestFault.Kind, vector: UInt8) -> SandboxError {

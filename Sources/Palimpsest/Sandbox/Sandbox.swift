@@ -46,6 +46,7 @@ public final class Sandbox {
     private var latestRollback: RollbackReport?
     private var currentObserver: SandboxObserver?
     private var currentDebugger: DebugSession?
+    private var currentStartingPoint: GuestVirtualAddress?
 
     public internal(set) var status: SandboxStatus {
         get { currentStatus }
@@ -68,6 +69,13 @@ public final class Sandbox {
     var debugger: DebugSession? {
         get { currentDebugger }
         set { currentDebugger = newValue }
+    }
+
+    /// Where the guest was entered, as long as nobody could tell if it were entered there once more: it has called no
+    /// host function and logged nothing, and has not been entered twice.
+    var startingPoint: GuestVirtualAddress? {
+        get { currentStartingPoint }
+        set { currentStartingPoint = newValue }
     }
 
     /// What the guest registered, in its order.

@@ -13,4 +13,6 @@ public struct SandboxStatistics: Sendable, Hashable {
     public var pagesRestored: UInt64 = 0
     /// Host functions called.
     public var hostCalls: UInt64 = 0
+    /// Virtual machines given up because a call could not be entered in them, and made in another one.
+    public var machinesReplaced: UInt64 = 0
 }

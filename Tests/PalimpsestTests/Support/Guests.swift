@@ -14,6 +14,7 @@ enum Guests {
     static let usurper = load("usurper")
     static let chatty = load("chatty")
     static let faulty = load("faulty")
+    static let leftovers = load("leftovers")
     static let faultySwift = load("faulty-swift")
 
     private static func load(_ name: String) -> [UInt8] {

@@ -38,8 +38,14 @@ final class CallControl: Sendable {
         self.resident = resident
     }
 
-    /// The sandbox has another machine now. To be called between `reserve` and `end`: no stopper looks at it then.
-    func attach(_ vcpu: UnsafeMutablePointer<kvm_run>) { lock.withLock { _ in self.vcpu = vcpu } }
+    /// The sandbox has another machine now. To be called between `reserve` and `end`; a call that has been stopped already
+    /// stays stopped.
+    func attach(_ vcpu: UnsafeMutablePointer<kvm_run>) {
+        lock.withLock { _ in
+            self.vcpu = vcpu
+            if stopReason != nil { pal_run_set_immediate_exit(vcpu, true) }
+        }
+    }
 
     private static func phase(_ word: UInt64) -> Phase { Phase(rawValue: word & 7) ?? .idle }
     private static func moved(_ word: UInt64, to phase: Phase) -> UInt64 { word & ~7 | phase.rawValue }

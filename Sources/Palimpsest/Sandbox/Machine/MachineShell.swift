@@ -17,7 +17,9 @@ final class MachineShell: @unchecked Sendable {
     private var scratch: ScratchMemory?
     private var isScratchClean = true
 
-    init() throws(MachineError) {
+    convenience init() throws(MachineError) { try self.init(entryFeatures: EntryFeatures.shared()) }
+
+    init(entryFeatures: UInt64) throws(MachineError) {
         trusted = try TrustedLayer.shared()
         machine = try VirtualMachine(kvm: KVM.shared())
         try machine.plug(trusted, at: GuestLayout.trustedPhysical, slot: GuestLayout.trustedSlot, writable: false)
@@ -29,6 +31,7 @@ final class MachineShell: @unchecked Sendable {
                 descriptorTable: (tables.address, DescriptorTables.globalLimit),
                 interruptTable: (tables.interruptAddress, DescriptorTables.interruptLimit),
                 taskState: (tables.taskAddress, DescriptorTables.taskLimit)))
+        vcpu.entryFeatures = entryFeatures
     }
 
     /// Fills the slots for an image.
@@ -64,6 +67,13 @@ final class MachineShell: @unchecked Sendable {
         try machine.plug(
             new.segment, at: GuestLayout.scratchPhysical, slot: GuestLayout.scratchSlot, writable: true)
         scratch = new
+    }
+
+    /// Fills the slots of a new shell with memory that another one had until now, contents, page tables and all.
+    func adopt(_ memory: ScratchMemory, _ layers: [MemoryLayer]) throws(MachineError) {
+        for layer in layers { try plug(layer) }
+        try plug(scratch: memory)
+        isScratchClean = false
     }
 
     /// Puts a layer or a file into a free slot.

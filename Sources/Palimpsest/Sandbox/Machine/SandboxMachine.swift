@@ -84,6 +84,22 @@ final class SandboxMachine {
         start()
     }
 
+    /// Goes on with the same memory in another virtual machine. Registers are to be loaded; the old machine is no more.
+    /// - Throws: `SandboxError.machine`; `isBroken` is set.
+    func moveToNewShell() throws(SandboxError) {
+        isBroken = true
+        do throws(MachineError) {
+            let new = try MachineShell()
+            try new.adopt(memory.scratch, memory.image.layers)
+            shell = new
+        } catch {
+            throw .machine(error)
+        }
+        isBroken = false
+        vcpu.setPageTableRoot(memory.root.rawValue)
+        constants.pointee.features = vcpu.entryFeatures
+    }
+
     /// Adds a file's pages to the guest's memory.
     func add(_ mapping: RegionMap.Mapping, _ layer: MemoryLayer) throws(SandboxError) {
         do throws(MachineError) {
@@ -116,7 +132,7 @@ final class SandboxMachine {
         constants.pointee.heap_size = UInt64(sizes.heap)
         constants.pointee.stack_size = UInt64(sizes.stack)
         constants.pointee.mailbox_size = UInt64(sizes.mailbox)
-        constants.pointee.features = ProcessorState.entryFeatures
+        constants.pointee.features = vcpu.entryFeatures
         refreshEntropy()
     }
 
@@ -151,6 +167,13 @@ final class SandboxMachine {
     private var exceptionFramePlace: UnsafeMutableRawPointer {
         let top = memory.scratch.host(memory.scratch.layout.exceptionStack) + pageByteCount
         return top - MemoryLayout<ExceptionFrame>.size
+    }
+
+    /// Whether the exception that the vCPU has just left for is one of the entry code's own, before the guest's code had
+    /// a turn. A guest can jump there, and pretend.
+    var hasFailedToEnter: Bool {
+        let frame = exceptionFrame
+        return frame.codeSegment & 3 == 3 && GuestLayout.entryReset.contains(.init(rawValue: frame.instruction))
     }
 
     var regions: [GuestRegion] {

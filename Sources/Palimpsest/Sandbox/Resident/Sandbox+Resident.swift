@@ -18,6 +18,7 @@ extension Sandbox {
         pendingHostError.forget()
         let (mailbox, constants) = (machine.mailbox, machine.constants)
         let sequence = resident.nextSequence()
+        startingPoint = nil
         if !resident.isInside { enterResidence(resident) }
         pal_resident_ring(mailbox, constants, sequence)
         if !resident.isRunning, resident.isStoppedInEntryCode { resume(resident) }
@@ -43,6 +44,7 @@ extension Sandbox {
     private func enterResidence(_ resident: ResidentProcessor) {
         machine.constants.pointee.doorbell = 0
         machine.constants.pointee.awaited = 0
+        startingPoint = GuestLayout.residentEntry
         machine.vcpu.load(instruction: GuestLayout.residentEntry.rawValue, stack: GuestLayout.stackTop.rawValue)
         resident.load(machine.vcpu)
     }
