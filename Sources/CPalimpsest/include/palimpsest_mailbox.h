@@ -32,8 +32,12 @@ static inline struct pal_reply pal_reply_of(const struct pal_call *_Nonnull call
 static inline struct pal_reply pal_call_reply(const struct pal_mailbox *_Nonnull mailbox) {
     return pal_reply_of(&mailbox->call);
 }
+/// How a call of a batch came back that the entry code has gone on from: well. One that fails ends the entry, and is
+/// `pal_call_reply`; a status that is found here is nothing the entry code wrote.
 static inline struct pal_reply pal_batched_reply(const struct pal_batch_call *_Nonnull batched) {
-    return pal_reply_of(&batched->call);
+    struct pal_reply reply = pal_reply_of(&batched->call);
+    reply.status = PAL_CALL_OK;
+    return reply;
 }
 
 /// The data area's `index`th call of a batch, in the host.

@@ -7,7 +7,9 @@ import CPalimpsest
 ///
 ///     | calls ...  384 bytes each | their strings and arrays | their results' | host functions' results |
 ///
-/// A call that fails, or whose result finds no room, ends the entry; the rest goes into another one.
+/// A call that fails, or whose result finds no room, ends the entry. The host takes its result and those copied aside, and
+/// enters again for the calls behind it, which still lie there: each call is encoded once, and a failure costs one
+/// entry more.
 extension Sandbox {
     /// Calls a guest function once for each element of `arguments`, in order, without a rollback in between: a later call
     /// sees what earlier ones left in memory.
@@ -17,7 +19,8 @@ extension Sandbox {
     /// With resident calls, they are made one by one.
     /// - Parameter deadline: for all of them together.
     /// - Returns: what became of each call, as many as `arguments`. After one that leaves the sandbox `poisoned` or
-    ///   `unrecoverable`, those behind it have not run: their error is that.
+    ///   `unrecoverable`, those behind it have not run: their error is that. Which call it was is the guest's word; that
+    ///   there was one is not.
     /// - Throws: `SandboxError.foreignFunction`, `callInProgress`, `poisoned`, `unrecoverable`, `deadlineExceeded` (it has
     ///   passed already): no call has run.
     @inlinable
@@ -88,20 +91,14 @@ extension Sandbox {
         while results.count < count {
             if let error = statusError {
                 results.append(.failure(error))
-            } else if let entry = prepareEntry(export, from: results.count, count: count, encode) {
-                run(entry, export, decode, &results)
+            } else if var entry = prepareEntry(export, from: results.count, count: count, encode) {
+                // Behind a call that failed, the rest still lies there.
+                while entry.doneCount < entry.count, statusError == nil { run(&entry, export, decode, &results) }
             } else {
                 results.append(runAlone(export, results.count, encode, decode))
             }
         }
         return results
-    }
-
-    /// Calls of a batch that lie in the mailbox.
-    private struct BatchEntry {
-        let count: Int
-        let start = GuestLayout.mailbox.rawValue + UInt64(PAL_MAILBOX_DATA_OFFSET)
-        var end: UInt64 { start + UInt64(count) * UInt64(PAL_BATCH_CALL_BYTES) }
     }
 
     /// Puts as many calls into the mailbox as fit its first half.
@@ -126,42 +123,54 @@ extension Sandbox {
             prepared += 1
         }
         guard prepared > 0 else { return nil }
-        let entry = BatchEntry(count: prepared)
         // Of what is left, half for results, the other half for those of host functions.
         let space = export.returnsSpan ? (mailboxDataByteCount - used) / 2 & ~7 : 0
-        machine.mailbox.pointee.batch = pal_batch(
-            next: entry.start, end: entry.end, space: entry.start + UInt64(used),
-            space_end: entry.start + UInt64(used + space))
         argumentByteCount = used + space
-        return entry
+        return BatchEntry(count: prepared, argumentByteCount: used, spaceByteCount: space)
     }
 
-    /// Makes the calls of an entry, or some of them: one at least.
+    /// Makes the calls of an entry that are left, or some of them. At least one more has its result or its error then.
     private func run<Value>(
-        _ entry: BatchEntry, _ export: GuestExport, _ decode: (GuestValueDecoder) throws(SandboxError) -> Value,
+        _ entry: inout BatchEntry, _ export: GuestExport,
+        _ decode: (GuestValueDecoder) throws(SandboxError) -> Value,
         _ results: inout [Swift.Result<Value, SandboxError>]
     ) {
-        let ending = Swift.Result { () throws(SandboxError) in try enter(at: GuestLayout.batchEntry) }
-        let made = callsMade(entry)
-        for index in 0..<made {
+        let done = entry.doneCount
+        let ending = Swift.Result { () throws(SandboxError) in try enter(entry) }
+        let made = callsMade(entry, ending)
+        for index in done..<made {
             let reply = pal_batched_reply(pal_batch_call_at(mailboxData.baseAddress.unsafelyUnwrapped, UInt64(index)))
             results.append(result(export, reply, decode))
         }
-        counters.calls &+= UInt64(made)
-        // An entry that was stopped when its last call had come back has nothing to say about any.
-        guard made < entry.count else { return }
-        counters.calls &+= 1
-        switch ending {
-        case .success(let reply): results.append(result(export, reply, decode))
-        case .failure(let error): results.append(.failure(error))
+        if made < entry.count {
+            results.append(Swift.Result { () throws(SandboxError) in try decode(decoder(export, ending.get())) })
         }
+        entry.advance(to: min(made + 1, entry.count))
+        counters.calls &+= UInt64(entry.doneCount - done)
     }
 
-    /// How far the entry code has got. The guest may say anything.
-    private func callsMade(_ entry: BatchEntry) -> Int {
+    /// Enters the entry code with the calls of an entry that are left.
+    /// - Returns: what became of the call it ended with, unless that was the last one and it came back well.
+    private func enter(_ entry: BatchEntry) throws(SandboxError) -> pal_reply {
+        machine.mailbox.pointee.batch = entry.remaining
+        let reply = try enter(at: GuestLayout.batchEntry)
         let next = machine.mailbox.pointee.batch.next
-        guard (entry.start...entry.end).contains(next) else { return 0 }
-        return Int(next - entry.start) / Int(PAL_BATCH_CALL_BYTES)
+        guard entry.index(at: next) != nil else {
+            throw poison(.protocolViolation(reason: "no call of the batch lies at \(hex(next))"))
+        }
+        return reply
+    }
+
+    /// How many calls of the entry have come back, by what the guest says.
+    ///
+    /// It may say anything, so an entry that ended badly always has a call that bears the error: the one the guest says it
+    /// was making; the first one it was entered for, if it names none; the last one, if it says that all had come back.
+    /// That is also right when it is true: a call by itself that is stopped between its return and its exit ends in the
+    /// same error, and the sandbox is no less poisoned.
+    private func callsMade(_ entry: BatchEntry, _ ending: Swift.Result<pal_reply, SandboxError>) -> Int {
+        let made = entry.index(at: machine.mailbox.pointee.batch.next) ?? entry.doneCount
+        guard case .failure = ending else { return made }
+        return min(made, entry.count - 1)
     }
 
     private func result<Value>(

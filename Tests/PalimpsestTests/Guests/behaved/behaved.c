@@ -24,6 +24,7 @@ PALIMPSEST_EXPORT(bytes, fill, uint64, uint8);
 PALIMPSEST_EXPORT(uint64, allocateUntilNull, uint64);
 PALIMPSEST_EXPORT(void, fails, string, uint32);
 PALIMPSEST_EXPORT(void, raises);
+PALIMPSEST_EXPORT(string, endsLike, string, uint32, int64);
 PALIMPSEST_EXPORT(void, writesLog, string);
 PALIMPSEST_EXPORT(int64, hostAddTwice, int64, int64);
 PALIMPSEST_EXPORT(string, hostJoin, string, bytes, double);
@@ -38,6 +39,7 @@ PALIMPSEST_EXPORT(void, spinInHostCalls);
 PALIMPSEST_IMPORT(int64, add, int64, int64);
 PALIMPSEST_IMPORT(string, join, string, bytes, double);
 PALIMPSEST_IMPORT(void, tick);
+PALIMPSEST_IMPORT(string, repeated, string, int64);
 
 pal_bool echoBool(pal_bool value) { return value; }
 pal_int8 echoInt8(pal_int8 value) { return value; }
@@ -103,6 +105,20 @@ pal_uint64 allocateUntilNull(pal_uint64 size) {
 
 void fails(pal_string message, pal_uint32 code) { pal_fail(message, code); }
 void raises(void) { pal_raise(PAL_STRING("raised"), 5); }
+
+// Returns the text, or fails with it and the number, or because of a host function that gets both; or handles that.
+pal_string endsLike(pal_string text, pal_uint32 how, pal_int64 number) {
+    struct pal_span arguments[] = {{(uint64_t)text.data, text.count}, {(uint64_t)number, 0}}, result;
+    switch (how) {
+        case 1: pal_fail(text, (uint32_t)number); break;
+        case 2: pal_raise(text, (uint32_t)number);
+        case 3: return repeated(text, number);
+        case 4: pal_call_host_or_leave(text, PAL_STRING("v"), arguments); break;
+        case 5: pal_call_host(PAL_STRING("repeated"), PAL_STRING("ttl"), arguments, &result); break;
+    }
+    return text;
+}
+
 void writesLog(pal_string text) { pal_log(PAL_LOG_NOTICE, text); }
 
 pal_int64 hostAddTwice(pal_int64 a, pal_int64 b) { return add(add(a, b), b); }

@@ -205,6 +205,20 @@ pal_string moveBatchText(pal_uint64 next, pal_uint64 end, pal_uint64 space, pal_
     moveBatch(next, end, space, space_end);
     return PAL_STRING("text");
 }
+// Moves the batch on or back, and goes on like that; or, if `how` is none of these things, comes back.
+PALIMPSEST_EXPORT(uint64, moveBatchAndGoOn, uint64, uint32);
+pal_uint64 moveBatchAndGoOn(pal_uint64 next, pal_uint32 how) {
+    if (next) pal_mailbox()->batch.next = next;
+    if (how <= POSE) go_on(how, 0);
+    return 1;
+}
+// Overwrites one word of the mailbox's data area, and fails if it is told to.
+PALIMPSEST_EXPORT(uint64, overwriteAndFail, uint64, uint64, bool);
+pal_uint64 overwriteAndFail(pal_uint64 offset, pal_uint64 value, pal_bool isFailing) {
+    *(volatile uint64_t *)(PAL_MAILBOX_ADDRESS + PAL_MAILBOX_DATA_OFFSET + offset) = value;
+    if (isFailing) pal_fail(PAL_STRING("overwritten"), 3);
+    return 1;
+}
 // Overwrites the records of the batch, this one's, those before and those behind.
 PALIMPSEST_EXPORT(string, fillRecords, uint64, uint64);
 pal_string fillRecords(pal_uint64 count, pal_uint64 value) {
