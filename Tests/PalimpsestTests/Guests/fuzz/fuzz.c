@@ -70,17 +70,27 @@ static void litter_avx512(uint64_t value) {
         : "xmm2", "xmm13");
 }
 
+// Any selector of 65,536 that can be loaded. VERR (Intel SDM vol. 2) says of a descriptor whether it can; what tables
+// there are begins below 128.
+static uint16_t selector(void) {
+    for (int tries = 0; tries < 64; tries++) {
+        uint16_t candidate = (uint16_t)(next() & 1 ? next() % 128 : next());
+        uint8_t is_readable;
+        __asm__ volatile("verr %w1; setz %0" : "=r"(is_readable) : "r"(candidate) : "cc");
+        if (is_readable) return candidate;
+    }
+    return next() & 3;
+}
+
 // Leaves its mark in every register a function may change, and some it may not.
 static void litter(void) {
     static const uint16_t control_words[] = {0x0c7f, 0x037f, 0x027f};
     uint16_t control_word = control_words[next() % 3];
     uint32_t mxcsr = next() & 1 ? 0x1f80 : 0xff80;
     uint64_t value = next() & 0x7ffffffff000;
-    // Selectors that can be loaded under any descriptor table: null ones, and user code (as data). They set the bases,
-    // which are therefore written afterwards.
-    static const uint16_t selectors[] = {0, 1, 2, 3, 0x23};
-    __asm__ volatile("movw %w0, %%ds; movw %w1, %%es; movw %w2, %%fs; movw %w3, %%gs" ::"r"(selectors[next() % 5]),
-                     "r"(selectors[next() % 5]), "r"(selectors[next() % 5]), "r"(selectors[next() % 5]));
+    // Selectors set the bases, which are therefore written afterwards.
+    __asm__ volatile("movw %w0, %%ds; movw %w1, %%es; movw %w2, %%fs; movw %w3, %%gs" ::"r"(selector()),
+                     "r"(selector()), "r"(selector()), "r"(selector()));
     __asm__ volatile(
         "fldcw %0; ldmxcsr %1; fld1; fldpi\n"
         "pcmpeqd %%xmm0, %%xmm0; pcmpeqd %%xmm8, %%xmm8; pcmpeqd %%xmm15, %%xmm15\n"
