@@ -53,12 +53,15 @@ static void allocate(void) {
     }
 }
 
-// Whether the system has AVX-512 state switched on (XCR0: opmask, ZMM_Hi256, Hi16_ZMM).
-static pal_bool has_avx512(void) {
+// XCR0: the state that the system has switched on.
+static uint32_t enabled_components(void) {
     uint32_t low, high;
     __asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
-    return (low & 0xe0) == 0xe0;
+    return low;
 }
+
+// AVX-512: opmask, ZMM_Hi256, Hi16_ZMM.
+static pal_bool has_avx512(void) { return (enabled_components() & 0xe0) == 0xe0; }
 
 // Registers that C compiled for any x86-64 never touches: what is left there stays there until the call ends.
 static void litter_avx512(uint64_t value) {
@@ -106,6 +109,47 @@ static void litter(void) {
     __asm__ volatile("fninit; ldmxcsr %0" ::"m"((uint32_t){0x1f80}));
 }
 
+// Whether code in ring 3 can change the protection keys: the kernel that this processor runs has them switched on (CPUID
+// leaf 7: OSPKE).
+static pal_bool has_keys(void) {
+    uint32_t eax = 7, ebx, ecx = 0, edx;
+    __asm__ volatile("cpuid" : "+a"(eax), "=b"(ebx), "+c"(ecx), "=d"(edx));
+    return ecx >> 4 & 1;
+}
+
+// Leaves its mark in everything a call can change, and ends at once: 1 with an exception, 2 in the middle of a port
+// read, 3 never, else by returning.
+PALIMPSEST_EXPORT(void, spoil, uint32);
+void spoil(pal_uint32 ending) {
+    litter_avx512(~0ull);
+    if (has_avx512()) __asm__ volatile("vpternlogd $0xff, %%zmm15, %%zmm15, %%zmm15" ::: "xmm15");
+    __asm__ volatile("vpcmpeqd %%ymm14, %%ymm14, %%ymm14" ::: "xmm14");
+    if ((enabled_components() & 0x60000) == 0x60000) {  // AMX: ldtilecfg (%rax); tilezero %tmm0
+        static uint8_t configuration[64] __attribute__((aligned(64))) = {1, [16] = 64, [48] = 16};
+        __asm__ volatile(".byte 0xc4,0xe2,0x78,0x49,0x00; .byte 0xc4,0xe2,0x7b,0x49,0xc0" ::"a"(configuration));
+    }
+    if (has_keys()) __asm__ volatile("wrpkru" ::"a"(0x55555554), "c"(0), "d"(0));  // Of pages nobody has.
+    random_state |= 1;
+    uint16_t segment = selector();
+    __asm__ volatile("movw %w0, %%ds; movw %w0, %%es; movw %w0, %%fs; movw %w0, %%gs" ::"r"(segment));
+    __asm__ volatile(
+        "pcmpeqd %%xmm0, %%xmm0; pcmpeqd %%xmm7, %%xmm7; pcmpeqd %%xmm8, %%xmm8\n"
+        "fninit; pushq $0x37b; fldcw (%%rsp); fldz; fld1; fdiv %%st(1), %%st\n"  // An exception yet to be reported.
+        "pushq $0xe03f; ldmxcsr (%%rsp)\n"
+        "movq $0x12345000, %%rax; wrfsbase %%rax; wrgsbase %%rax\n"
+        "movq $-1, %%rbx; movq %%rbx, %%rax; movq %%rbx, %%rcx; movq %%rbx, %%rdx; movq %%rbx, %%rsi\n"
+        "movq %%rbx, %%rbp; movq %%rbx, %%r8; movq %%rbx, %%r9; movq %%rbx, %%r10; movq %%rbx, %%r11\n"
+        "movq %%rbx, %%r12; movq %%rbx, %%r13; movq %%rbx, %%r14; movq %%rbx, %%r15\n"
+        // ID, AC, NT, and all that arithmetic and strings go by.
+        "pushfq; orq $0x244cd5, (%%rsp)\n"
+        "cmpl $1, %%edi; je 1f; cmpl $2, %%edi; je 2f; cmpl $3, %%edi; je 3f\n"
+        "popfq; outb %%al, %1\n"
+        "1: popfq; ud2\n"
+        "2: popfq; inb %2, %%al; ud2\n"
+        "3: popfq; 4: pause; jmp 4b" ::"D"(ending), "i"(PAL_PORT_RETURN), "i"(PAL_PORT_LOG) : "memory");
+    __builtin_unreachable();
+}
+
 PALIMPSEST_EXPORT(void, run, uint64, uint32, uint32, uint64, uint64);
 void run(pal_uint64 seed, pal_uint32 steps, pal_uint32 ending, pal_uint64 file, pal_uint64 file_size) {
     random_state = seed | 1;
@@ -132,6 +176,7 @@ void run(pal_uint64 seed, pal_uint32 steps, pal_uint32 ending, pal_uint64 file, 
         case 1: *(volatile uint8_t *)8 = 1; break;
         case 2: __asm__ volatile("ud2"); break;
         case 3:
+            if (next() & 1) spoil(3);
             for (;;) next();
         case 4: use_stack(~0ull); break;
         case 5: pal_abort(PAL_STRING("on purpose")); break;
@@ -139,6 +184,9 @@ void run(pal_uint64 seed, pal_uint32 steps, pal_uint32 ending, pal_uint64 file, 
         case 7: __asm__ volatile("inb $0x60, %%al" ::: "al"); break;
         case 8: __asm__ volatile("fldcw %0; ldmxcsr %1; pushfq; orq $0x40400, (%%rsp); popfq; outb %%al, %2" ::"m"(
                     (uint16_t){0x0c7f}), "m"((uint32_t){0xff80}), "i"(PAL_PORT_RETURN)); break;
+        case 9:
+        case 10:
+        case 11: spoil(ending - 9); break;
         default: break;
     }
 }
@@ -181,29 +229,6 @@ PALIMPSEST_EXPORT(bytes, litteredState);
 __attribute__((used)) static void litter_ones(void) { litter_avx512(~0ull); }
 __attribute__((naked)) pal_bytes litteredState(void) {
     __asm__ volatile("subq $8, %rsp; call litter_ones; addq $8, %rsp; jmp state");
-}
-
-// Leaves its mark in everything a call can change, and ends at once: 1 with an exception, 2 in the middle of a port
-// read, 3 never, else by returning.
-PALIMPSEST_EXPORT(void, spoil, uint32);
-void spoil(pal_uint32 ending) {
-    litter_avx512(~0ull);
-    if (has_avx512()) __asm__ volatile("vpternlogd $0xff, %%zmm15, %%zmm15, %%zmm15" ::: "xmm15");
-    __asm__ volatile(
-        "pcmpeqd %%xmm0, %%xmm0; pcmpeqd %%xmm7, %%xmm7; pcmpeqd %%xmm8, %%xmm8\n"
-        "fninit; pushq $0x37b; fldcw (%%rsp); fldz; fld1; fdiv %%st(1), %%st\n"  // An exception yet to be reported.
-        "pushq $0xff80; ldmxcsr (%%rsp)\n"
-        "movq $0x12345000, %%rax; wrfsbase %%rax; wrgsbase %%rax\n"
-        "movq $-1, %%rbx; movq %%rbx, %%rax; movq %%rbx, %%rcx; movq %%rbx, %%rdx; movq %%rbx, %%rsi\n"
-        "movq %%rbx, %%rbp; movq %%rbx, %%r8; movq %%rbx, %%r9; movq %%rbx, %%r10; movq %%rbx, %%r11\n"
-        "movq %%rbx, %%r12; movq %%rbx, %%r13; movq %%rbx, %%r14; movq %%rbx, %%r15\n"
-        "pushfq; orq $0x40400, (%%rsp); popfq\n"
-        "cmpl $1, %%edi; je 1f; cmpl $2, %%edi; je 2f; cmpl $3, %%edi; je 3f\n"
-        "outb %%al, %1\n"
-        "1: ud2\n"
-        "2: inb %2, %%al; jmp 1b\n"
-        "3: pause; jmp 3b" ::"D"(ending), "i"(PAL_PORT_RETURN), "i"(PAL_PORT_LOG) : "memory");
-    __builtin_unreachable();
 }
 
 // A mark in every word of a range.
