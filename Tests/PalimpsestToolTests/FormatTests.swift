@@ -84,6 +84,17 @@ struct FormatTests {
         #expect((read["nothing"] as? [String: Any])?.isEmpty == true)
     }
 
+    @Test("every character of a JSON string reads back as what it was, and none is a control character")
+    func jsonCharacters() throws {
+        let text = String(String.UnicodeScalarView((0...0x2fff as ClosedRange<UInt32>).compactMap(Unicode.Scalar.init)))
+        let written = JSON.array([.string(text), .string("\u{80}\u{9f}\u{a0}\u{bf}")]).compact
+        let isPlain = written.unicodeScalars.allSatisfy { $0.value >= 0x20 && !(0x7f...0x9f).contains($0.value) }
+        #expect(isPlain && written.hasSuffix(#","\u0080\u009f\#u{a0}\#u{bf}"]"#))
+        #expect(written.hasPrefix(#"["\u0000\u0001"#))
+        let read = try #require(try JSONSerialization.jsonObject(with: Data(written.utf8)) as? [String])
+        #expect(read[0].unicodeScalars.elementsEqual(text.unicodeScalars))
+    }
+
     @Test("tables have no spaces at the ends of lines")
     func table() {
         var table = Table([("name", .left), ("count", .right), ("note", .left)])

@@ -128,24 +128,47 @@ extension JSON: CustomStringConvertible {
             text += value
             return
         }
-        for scalar in value.unicodeScalars {
-            switch scalar {
-            case "\"": text += "\\\""
-            case "\\": text += "\\\\"
-            case "\n": text += "\\n"
-            case "\r": text += "\\r"
-            case "\t": text += "\\t"
-            case _ where scalar.value < 0x20 || (0x7f...0x9f).contains(scalar.value):
-                let digits = String(scalar.value, radix: 16)
-                text += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-            default: text.unicodeScalars.append(scalar)
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(value.utf8.count)
+        var rest = value.utf8.makeIterator()
+        while let byte = rest.next() {
+            switch byte {
+            case UInt8(ascii: "\""): bytes += "\\\"".utf8
+            case UInt8(ascii: "\\"): bytes += "\\\\".utf8
+            case UInt8(ascii: "\n"): bytes += "\\n".utf8
+            case UInt8(ascii: "\r"): bytes += "\\r".utf8
+            case UInt8(ascii: "\t"): bytes += "\\t".utf8
+            case ..<0x20, 0x7f: append(escapeOf: byte, to: &bytes)
+            case firstByteOfC1:
+                guard let next = rest.next() else { break }
+                // The second byte of a control character is its number.
+                if next < 0xa0 {
+                    append(escapeOf: next, to: &bytes)
+                } else {
+                    bytes.append(byte)
+                    bytes.append(next)
+                }
+            default: bytes.append(byte)
             }
         }
+        text += String(decoding: bytes, as: UTF8.self)
+    }
+
+    /// How U+0080 to U+00BF begin in UTF-8; to U+009F, they are control characters.
+    private static let firstByteOfC1: UInt8 = 0xc2
+
+    private static let digits = Array("0123456789abcdef".utf8)
+
+    /// `\u00XX`
+    private static func append(escapeOf byte: UInt8, to bytes: inout [UInt8]) {
+        bytes += "\\u00".utf8
+        bytes.append(digits[Int(byte >> 4)])
+        bytes.append(digits[Int(byte & 15)])
     }
 
     /// Whether `value` may have a character that is not written as it is. Bytes are looked at, not characters: text may
-    /// be megabytes, and most has none. 0xc2 is how U+0080 to U+009F begin.
+    /// be megabytes, and most has none.
     private static func needsEscapes(_ value: String) -> Bool {
-        value.utf8.contains { $0 < 0x20 || $0 == 0x22 || $0 == 0x5c || $0 == 0x7f || $0 == 0xc2 }
+        value.utf8.contains { $0 < 0x20 || $0 == 0x22 || $0 == 0x5c || $0 == 0x7f || $0 == firstByteOfC1 }
     }
 }

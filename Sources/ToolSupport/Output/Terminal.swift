@@ -1,4 +1,5 @@
 import Glibc
+import Palimpsest
 
 /// What standard output can show.
 package enum Terminal {
@@ -34,17 +35,7 @@ package enum Terminal {
 
     /// `text` with control and formatting characters written out, so that what a guest says can neither move the
     /// cursor nor pose as the tool's own output.
-    package static func escaped(_ text: String) -> String {
-        var result = ""
-        for scalar in text.unicodeScalars {
-            switch scalar.properties.generalCategory {
-            case .control, .format, .lineSeparator, .paragraphSeparator:
-                result += "\\u{\(String(scalar.value, radix: 16))}"
-            default: result.unicodeScalars.append(scalar)
-            }
-        }
-        return result
-    }
+    package static func escaped(_ text: String) -> String { GuestText.escaped(text) }
 
     /// An environment variable's value; nil if it is unset or empty.
     private static func environment(_ name: String) -> String? {

@@ -149,15 +149,22 @@ struct JSONReader {
     /// What comes behind a backslash, as UTF-8.
     private mutating func escape() throws(JSONError) -> [UInt8] {
         guard let byte = current else { throw error("an escape") }
-        let plain: [UInt8: UInt8] = [
-            0x22: 0x22, 0x5c: 0x5c, 0x2f: 0x2f, 0x62: 0x08, 0x66: 0x0c, 0x6e: 0x0a, 0x72: 0x0d, 0x74: 0x09,
-        ]
-        if let character = plain[byte] {
+        let plain: UInt8?
+        switch byte {
+        case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): plain = byte
+        case UInt8(ascii: "b"): plain = 0x08
+        case UInt8(ascii: "f"): plain = 0x0c
+        case UInt8(ascii: "n"): plain = 0x0a
+        case UInt8(ascii: "r"): plain = 0x0d
+        case UInt8(ascii: "t"): plain = 0x09
+        default: plain = nil
+        }
+        if let plain {
             offset += 1
-            return [character]
+            return [plain]
         }
         guard take("u") else { throw error("an escape: one of \" \\ / b f n r t u") }
-        return Array(String(Character(try escapedScalar())).utf8)
+        return Array(try escapedScalar().utf8)
     }
 
     /// `XXXX`, or `XXXX\uXXXX` for two surrogates.
@@ -179,13 +186,20 @@ struct JSONReader {
     private mutating func fourDigits() throws(JSONError) -> UInt32 {
         var value: UInt32 = 0
         for _ in 0..<4 {
-            guard let byte = current, let digit = Character(Unicode.Scalar(byte)).hexDigitValue, byte < 0x80 else {
-                throw error("a hexadecimal digit")
-            }
-            value = value << 4 + UInt32(digit)
+            guard let byte = current, let digit = JSONReader.digit(byte) else { throw error("a hexadecimal digit") }
+            value = value << 4 | UInt32(digit)
             offset += 1
         }
         return value
+    }
+
+    private static func digit(_ byte: UInt8) -> UInt8? {
+        switch byte {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
+        case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10
+        case UInt8(ascii: "A")...UInt8(ascii: "F"): byte - UInt8(ascii: "A") + 10
+        default: nil
+        }
     }
 
     // MARK: - Bytes

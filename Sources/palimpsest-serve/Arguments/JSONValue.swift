@@ -21,6 +21,6 @@ enum JSONValue: Equatable {
     }
 
     private static func shortened(_ text: String) -> String {
-        text.utf8.count <= 40 ? text : text.prefix(32) + "..."
+        text.utf8.count <= 40 ? text : String(text.unicodeScalars.prefix(32)) + "..."
     }
 }

@@ -41,7 +41,15 @@ enum HexadecimalBytes {
     private static let digits = Array("0123456789abcdef".utf8)
 
     static func text(_ bytes: [UInt8]) -> String {
-        String(decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
+        // Results may be megabytes.
+        let count = 2 * bytes.count
+        return String(unsafeUninitializedCapacity: count) { buffer in
+            for (index, byte) in bytes.enumerated() {
+                buffer[2 * index] = digits[Int(byte >> 4)]
+                buffer[2 * index + 1] = digits[Int(byte & 15)]
+            }
+            return count
+        }
     }
 
     static func parse(_ text: String) -> [UInt8]? {

@@ -103,7 +103,7 @@ public enum SnapshotStoreError: Error, Sendable, Equatable, CustomStringConverti
     }
 
     private static func list(_ names: [String]) -> String {
-        let shown = names.prefix(32).map { GuestText.escaped(String($0.prefix(128))) }.joined(separator: ", ")
+        let shown = names.prefix(32).map { GuestText.excerpt($0, 128) }.joined(separator: ", ")
         return names.isEmpty ? "none" : shown + (names.count > 32 ? ", ..." : "")
     }
 }

@@ -19,7 +19,7 @@ struct SnapshotConfigReader {
     func checkRequirements() throws(SnapshotStoreError) {
         guard config.architecture == SnapshotConfig.architecture else {
             throw .wrongArchitecture(
-                needed: GuestText.escaped(String(config.architecture.prefix(64))), here: SnapshotConfig.architecture)
+                needed: GuestText.excerpt(config.architecture, 64), here: SnapshotConfig.architecture)
         }
         guard config.abiVersion == UInt32(PAL_ABI_VERSION) else {
             throw .abiVersionMismatch(snapshot: config.abiVersion, engine: UInt32(PAL_ABI_VERSION))
@@ -118,7 +118,7 @@ struct SnapshotConfigReader {
         _ zeroData: inout GuestPhysicalAddress
     ) throws(SnapshotStoreError) -> RegionMap.Mapping? {
         guard let label = MemoryRegionLabel(rawValue: region.label) else {
-            throw invalid(field + ".label", "'\(GuestText.escaped(String(region.label.prefix(32))))' is none")
+            throw invalid(field + ".label", "'\(GuestText.excerpt(region.label, 32))' is none")
         }
         switch label {
         case .code, .readOnlyData, .data, .zeroData:

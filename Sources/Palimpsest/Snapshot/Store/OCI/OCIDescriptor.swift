@@ -42,7 +42,7 @@ extension BlobDigest: Codable {
                 .init(
                     codingPath: decoder.codingPath,
                     debugDescription: "expected sha256: and 64 hexadecimal digits in lower case, found "
-                        + "'\(GuestText.escaped(String(text.prefix(80))))'"))
+                        + "'\(GuestText.excerpt(text, 80))'"))
         }
         self = digest
     }
