@@ -1,3 +1,4 @@
+import Palimpsest
 import Testing
 
 @testable import PalimpsestDebugger
@@ -46,7 +47,7 @@ import Testing
     }
 
     @Test func numbersHaveLimits() {
-        #expect(Hex.number("ffffffffffffffff".utf8) == .max)
+        #expect(Hex.number("ffffffffffffffff".utf8) == Untrusted(.max))
         #expect(Hex.number("0ffffffffffffffff".utf8) == nil)
         #expect(Hex.number("".utf8) == nil)
         #expect(Hex.number("-1".utf8) == nil)

@@ -19,9 +19,9 @@ struct ELFTests {
     /// The file offset of field `field` of the `index`th loadable segment's header.
     private func segment(_ index: Int, _ field: Int) -> Int {
         let reader = ByteReader(bytes: Guests.behaved)
-        let table = Int(reader.integer(ELFTests.headerOffset, as: UInt64.self))
-        let loads = (0..<Int(reader.integer(ELFTests.headerCount, as: UInt16.self)))
-            .map { table + $0 * 56 }.filter { reader.integer($0, as: UInt32.self) == 1 }
+        let table = Int(reader.number(ELFTests.headerOffset, as: UInt64.self))
+        let loads = (0..<Int(reader.number(ELFTests.headerCount, as: UInt16.self)))
+            .map { table + $0 * 56 }.filter { reader.number($0, as: UInt32.self) == 1 }
         return loads[index] + field
     }
 
@@ -80,7 +80,7 @@ struct ELFTests {
             }
         }
         let reader = ByteReader(bytes: Guests.behaved)
-        let first: UInt64 = reader.integer(segment(0, ELFTests.address))
+        let first: UInt64 = reader.number(segment(0, ELFTests.address))
         guard case .overlappingSegments? = refusal(patched(segment(1, ELFTests.address), first)) else {
             Issue.record("overlapping segments were accepted")
             return
@@ -185,7 +185,7 @@ struct ELFTests {
     func fuzzSymbols() {
         var random = SplitMix(state: 99)
         let good = Guests.hostile
-        let sections = Int(ByteReader(bytes: good).integer(40, as: UInt64.self))
+        let sections = Int(ByteReader(bytes: good).number(40, as: UInt64.self))
         let edges: [UInt64] = [
             0, 1, 0xfff, 0x1000, 0x3fff_ffff, 0x4000_0000, 0x7fff_ffff, 0xffff_ffff, 1 << 47, 1 << 63, .max,
             .max - 4095, UInt64(good.count),
@@ -205,7 +205,8 @@ struct ELFTests {
             guard let image = try? ELFImage(bytes) else { continue }
             imageCount += 1
             let symbols = SymbolTable(image)
-            for address in [0, image.entry, image.entry &+ 100, .max] { _ = symbols.name(at: address) }
+            let places = [GuestVirtualAddress(rawValue: 0), image.entry, image.entry + 100, .init(rawValue: .max)]
+            _ = symbols.symbols(at: places)
             if imageCount % 20 == 0 {
                 _ = try? MemoryImage(image, sizes: SandboxConfiguration().scratchSizes).tables()
             }

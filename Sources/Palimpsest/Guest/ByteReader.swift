@@ -3,19 +3,37 @@ struct ByteReader {
     let bytes: [UInt8]
 
     /// - Throws: `GuestImageError.truncated`, naming `what`.
-    func require(_ what: String, offset: UInt64, byteCount: UInt64) throws(GuestImageError) -> Range<Int> {
-        let (end, overflow) = offset.addingReportingOverflow(byteCount)
-        guard !overflow, end <= UInt64(bytes.count) else {
-            throw .truncated(what: what, offset: offset, byteCount: byteCount, fileByteCount: bytes.count)
+    func require(
+        _ what: String, offset: Untrusted<UInt64>, byteCount: Untrusted<UInt64>
+    ) throws(GuestImageError) -> Range<Int> {
+        guard let range = offset.range(count: byteCount, upTo: bytes.count) else {
+            throw .truncated(
+                what: what, offset: offset.uncheckedValue, byteCount: byteCount.uncheckedValue,
+                fileByteCount: bytes.count)
         }
-        return Int(offset)..<Int(end)
+        return range
     }
 
-    /// The integer at `offset`, which must have been `require`d.
-    func integer<Value: FixedWidthInteger & BitwiseCopyable>(_ offset: Int, as type: Value.Type = Value.self) -> Value {
+    /// The same for a table of `count` entries of `stride` bytes each.
+    func require(
+        _ what: String, offset: Untrusted<UInt64>, count: Untrusted<UInt16>, stride: UInt16
+    ) throws(GuestImageError) -> Range<Int> {
+        // 16 bits times 16 bits.
+        let byteCount = Untrusted<UInt64>(truncating: count) &* Untrusted(UInt64(stride))
+        return try require(what, offset: offset, byteCount: byteCount)
+    }
+
+    /// The integer at `offset`, a place that has been `require`d. Where there are no bytes it is 0: what the bytes say is
+    /// anybody's all the same.
+    func integer<Value>(at offset: Int, as type: Value.Type = Value.self) -> Untrusted<Value> {
         bytes.withUnsafeBytes { buffer in
-            precondition(offset >= 0 && offset + MemoryLayout<Value>.size <= buffer.count)
-            return Value(littleEndian: buffer.loadUnaligned(fromByteOffset: offset, as: type))
+            guard offset >= 0, offset <= buffer.count - MemoryLayout<Value>.size else { return Untrusted(0) }
+            return Untrusted(Value(littleEndian: buffer.loadUnaligned(fromByteOffset: offset, as: type)))
         }
+    }
+
+    /// The address at `offset`.
+    func address(at offset: Int) -> GuestVirtualAddress {
+        GuestVirtualAddress(rawValue: integer(at: offset, as: UInt64.self).uncheckedValue)
     }
 }

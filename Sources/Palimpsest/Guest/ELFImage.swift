@@ -5,25 +5,23 @@ import CPalimpsest
 /// Format: System V ABI, "Object Files" and "Program Loading"; AMD64 supplement. Everything read from the file
 /// is hostile until this type exists.
 struct ELFImage: Sendable {
+    /// Checked: it lies where images lie, and its bytes in the file.
     struct Segment: Equatable, Sendable {
-        let address: UInt64
-        let fileOffset: UInt64
-        let fileByteCount: UInt64
-        let memoryByteCount: UInt64
+        let address: GuestVirtualAddress
+        /// Its bytes in the file.
+        let fileRange: Range<Int>
+        let memoryByteCount: Int
         let access: MemoryAccess
 
+        var addresses: Range<GuestVirtualAddress> { address..<address + memoryByteCount }
+
         /// The pages it touches.
-        var pages: Range<GuestVirtualAddress> {
-            let start = GuestVirtualAddress(rawValue: address).page
-            return start..<GuestVirtualAddress(rawValue: address + memoryByteCount + 4095).page
-        }
+        var pages: Range<GuestVirtualAddress> { address.page..<(address + (memoryByteCount + pageByteCount - 1)).page }
 
         /// The pages with bytes from the file; the rest is zero-filled.
         var filePages: Range<GuestVirtualAddress> {
-            let start = GuestVirtualAddress(rawValue: address).page
-            return
-                start..<(fileByteCount == 0
-                ? start : GuestVirtualAddress(rawValue: address + fileByteCount + 4095).page)
+            let end = fileRange.isEmpty ? address : address + (fileRange.count + pageByteCount - 1)
+            return address.page..<end.page
         }
     }
 
@@ -31,7 +29,7 @@ struct ELFImage: Sendable {
     static let maximumSegmentCount = 64
 
     let bytes: [UInt8]
-    let entry: UInt64
+    let entry: GuestVirtualAddress
     let abiVersion: UInt32
     let buildID: [UInt8]?
     /// In address order; no two share a page.
@@ -45,8 +43,9 @@ struct ELFImage: Sendable {
         let header = try ELFHeader(reader)
         let headers = try header.programHeaders(reader)
         let segments = try ELFImage.segments(headers, reader)
-        guard segments.contains(where: { $0.access.contains(.execute) && $0.contains(header.entry) }) else {
-            throw .entryOutsideCode(header.entry)
+        guard segments.contains(where: { $0.access.contains(.execute) && $0.addresses.contains(header.entry) })
+        else {
+            throw .entryOutsideCode(header.entry.rawValue)
         }
         guard let version = try ELFNotes.abiVersion(headers, reader) else { throw .noABINote }
         buildID = try ELFNotes.buildID(headers, reader)
@@ -92,24 +91,25 @@ struct ELFImage: Sendable {
     ) throws(GuestImageError) -> Segment {
         guard header.fileByteCount <= header.memoryByteCount else {
             throw .segmentSizes(
-                index: index, fileByteCount: header.fileByteCount, memoryByteCount: header.memoryByteCount)
+                index: index, fileByteCount: header.fileByteCount.uncheckedValue,
+                memoryByteCount: header.memoryByteCount.uncheckedValue)
         }
-        let (end, overflow) = header.address.addingReportingOverflow(header.memoryByteCount)
-        guard !overflow, header.address >= GuestLayout.imageStart.rawValue, end <= GuestLayout.imageEnd.rawValue else {
-            throw .segmentOutOfRange(index: index, address: header.address, byteCount: header.memoryByteCount)
+        let image = GuestLayout.imageStart..<GuestLayout.imageEnd
+        guard image.contains(header.address),
+            let memoryByteCount = header.memoryByteCount.count(upTo: image.upperBound - header.address)
+        else {
+            throw .segmentOutOfRange(
+                index: index, address: header.address.rawValue, byteCount: header.memoryByteCount.uncheckedValue)
         }
-        guard header.address % 4096 == header.fileOffset % 4096 || header.fileByteCount == 0 else {
-            throw .unalignedSegment(index: index, address: header.address, fileOffset: header.fileOffset)
+        guard header.address.offsetInPage == Int(header.fileOffset & 4095) || header.fileByteCount == 0 else {
+            throw .unalignedSegment(
+                index: index, address: header.address.rawValue, fileOffset: header.fileOffset.uncheckedValue)
         }
-        _ = try reader.require("segment \(index)", offset: header.fileOffset, byteCount: header.fileByteCount)
+        let fileRange = try reader.require(
+            "segment \(index)", offset: header.fileOffset, byteCount: header.fileByteCount)
         guard header.access.contains(.read) else { throw .unreadableSegment(index: index) }
         guard !header.access.isSuperset(of: [.write, .execute]) else { throw .writableCode(index: index) }
         return Segment(
-            address: header.address, fileOffset: header.fileOffset, fileByteCount: header.fileByteCount,
-            memoryByteCount: header.memoryByteCount, access: header.access)
+            address: header.address, fileRange: fileRange, memoryByteCount: memoryByteCount, access: header.access)
     }
-}
-
-extension ELFImage.Segment {
-    func contains(_ address: UInt64) -> Bool { self.address <= address && address - self.address < memoryByteCount }
 }

@@ -12,7 +12,7 @@ enum ELFNotes {
     /// The ABI version of the first Palimpsest note; nil if there is none.
     static func abiVersion(_ headers: [ELFProgramHeader], _ reader: ByteReader) throws(GuestImageError) -> UInt32? {
         try descriptor(PAL_NOTE_OWNER, UInt32(PAL_NOTE_ABI_VERSION), headers, reader, byteCounts: 4...Int.max)
-            .map { reader.integer($0.lowerBound) }
+            .map { reader.integer(at: $0.lowerBound).uncheckedValue }
     }
 
     /// What the linker has made of the file's content, to know it again by; nil if it has not.
@@ -29,24 +29,31 @@ enum ELFNotes {
         let owner = Array(ownerName.utf8) + [0]
         for header in headers where header.type == ELFProgramHeader.note {
             let range = try reader.require("a note segment", offset: header.fileOffset, byteCount: header.fileByteCount)
-            var offset = range.lowerBound
             let limit = min(range.upperBound, range.lowerBound + maximumByteCount)
-            while limit - offset >= 12 {
-                let nameCount = Int(reader.integer(offset, as: UInt32.self))
-                let descriptorCount = Int(reader.integer(offset + 4, as: UInt32.self))
-                let type = reader.integer(offset + 8, as: UInt32.self)
-                let name = offset + 12
-                let descriptor = name + (nameCount + 3) & ~3
-                let end = descriptor + (descriptorCount + 3) & ~3
-                guard end <= range.upperBound else { break }
-                if type == wantedType, byteCounts.contains(descriptorCount),
-                    reader.bytes[name..<name + nameCount].elementsEqual(owner)
+            var cursor = ByteCursor(reader.bytes, range)
+            while cursor.position < limit, let note = try? Note(&cursor) {
+                if note.type == wantedType, byteCounts.contains(note.descriptor.count),
+                    reader.bytes[note.name].elementsEqual(owner)
                 {
-                    return descriptor..<descriptor + descriptorCount
+                    return note.descriptor
                 }
-                offset = end
             }
         }
         return nil
+    }
+
+    private struct Note {
+        let type: Untrusted<UInt32>
+        let name: Range<Int>
+        let descriptor: Range<Int>
+
+        /// The next one; the cursor is behind it afterwards.
+        init(_ cursor: inout ByteCursor) throws(ByteCursor.Malformed) {
+            let nameByteCount = Untrusted<UInt64>(truncating: try cursor.integer(UInt32.self))
+            let descriptorByteCount = Untrusted<UInt64>(truncating: try cursor.integer(UInt32.self))
+            type = try cursor.integer()
+            name = try cursor.skip(nameByteCount, paddedTo: 4)
+            descriptor = try cursor.skip(descriptorByteCount, paddedTo: 4)
+        }
     }
 }

@@ -11,11 +11,12 @@ struct GuestFile: Sendable {
     init(_ source: GuestSource, _ image: ELFImage) {
         path = if case .file(let path) = source { GuestFile.absolute(path) } else { nil }
         buildID = image.buildID
-        segments = image.segments.filter { $0.fileByteCount > 0 }.map { segment in
+        segments = image.segments.filter { !$0.fileRange.isEmpty }.map { segment in
             let pages = segment.filePages
             return (
                 pages.lowerBound.rawValue..<pages.upperBound.rawValue,
-                segment.fileOffset - (segment.address - pages.lowerBound.rawValue)
+                // Address and place in the file agree modulo a page: the first page begins in the file.
+                UInt64(segment.fileRange.lowerBound - segment.address.offsetInPage)
             )
         }
     }

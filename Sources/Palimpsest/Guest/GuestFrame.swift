@@ -30,13 +30,21 @@ public struct GuestFrame: Sendable, Hashable, CustomStringConvertible {
 }
 
 extension GuestFrame {
-    /// - Parameter isCaller: whether `address` is behind a call, which may be the function's last instruction.
-    init(_ address: UInt64, isCaller: Bool, _ symbols: LazySymbols) {
-        let instruction = isCaller ? address &- 1 : address
-        let symbol = symbols.table.symbol(at: instruction)
-        let source = symbols.lineTable.location(of: instruction)
+    /// The instruction that an address of a backtrace is about. The address of a caller is behind its call, which may be
+    /// the function's last instruction.
+    static func instruction(at address: GuestVirtualAddress, isCaller: Bool) -> GuestVirtualAddress {
+        isCaller ? address + -1 : address
+    }
+
+    /// - Parameter places: what is known of instructions.
+    init(
+        _ address: GuestVirtualAddress, isCaller: Bool, _ places: [GuestVirtualAddress: LazySymbols.Place]
+    ) {
+        let place = places[GuestFrame.instruction(at: address, isCaller: isCaller)]
+        // From the symbol to the address itself: one more than to the instruction, if that is the call.
+        let offset = place?.symbol.map { isCaller ? $0.offset &+ 1 : $0.offset }
         self.init(
-            address: address, symbol: symbol?.name, offset: symbol.map { $0.offset + address - instruction },
-            file: source?.file, line: source?.line)
+            address: address.rawValue, symbol: place?.symbol?.name, offset: offset, file: place?.line?.file,
+            line: place?.line?.line)
     }
 }

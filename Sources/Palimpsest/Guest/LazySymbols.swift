@@ -1,30 +1,47 @@
 import Synchronization
 
-/// A guest's symbols and source lines, read at the first fault: most sandboxes never need them. Shared by all sandboxes
+/// A guest's symbols and source lines, looked up when a fault wants them: most sandboxes never do. Shared by all sandboxes
 /// of the guest.
+///
+/// A look-up reads all that the guest's file has of them, so what was found is kept for when the guest faults in the same
+/// place again: of so many addresses, and no more.
 final class LazySymbols: Sendable {
-    private let readNames: @Sendable () -> SymbolTable
-    private let readLines: @Sendable () -> LineTable
-    private let names = Mutex<SymbolTable?>(nil)
-    private let lines = Mutex<LineTable?>(nil)
+    /// Four backtraces' worth; at some 12 KiB each, if their names are as long as may be.
+    private static let keptAddressCount = 4 * Backtrace.maximumFrameCount
 
-    init(names: @escaping @Sendable () -> SymbolTable, lines: @escaping @Sendable () -> LineTable = { LineTable() }) {
-        readNames = names
-        readLines = lines
+    /// What is known of an address.
+    struct Place: Sendable {
+        var symbol: GuestSymbol?
+        var line: SourceLine?
     }
 
-    convenience init(_ image: ELFImage) {
-        self.init(names: { SymbolTable(image) }, lines: { LineTable(image) })
+    let table: SymbolTable
+    private let lineTable: LineTable
+    private let kept = Mutex<[GuestVirtualAddress: Place]>([:])
+
+    init(_ table: SymbolTable, lines: LineTable = LineTable()) {
+        self.table = table
+        lineTable = lines
     }
 
-    var table: SymbolTable { LazySymbols.value(of: names, readNames) }
-    var lineTable: LineTable { LazySymbols.value(of: lines, readLines) }
+    convenience init(_ image: ELFImage) { self.init(SymbolTable(image), lines: LineTable(image)) }
 
-    private static func value<Table: Sendable>(of cached: borrowing Mutex<Table?>, _ read: () -> Table) -> Table {
-        cached.withLock { cached in
-            let table = cached ?? read()
-            cached = table
-            return table
+    /// What is known of each of these addresses, in one go.
+    func places(of addresses: some Collection<GuestVirtualAddress>) -> [GuestVirtualAddress: Place] {
+        var places = kept.withLock { $0 }
+        let missing = addresses.filter { places[$0] == nil }
+        if missing.isEmpty { return places }
+        let (symbols, lines) = (table.symbols(at: missing), lineTable.lines(at: missing))
+        for address in missing { places[address] = Place(symbol: symbols[address], line: lines[address]) }
+        keep(missing, of: places)
+        return places
+    }
+
+    private func keep(_ addresses: [GuestVirtualAddress], of places: [GuestVirtualAddress: Place]) {
+        let new = addresses.prefix(LazySymbols.keptAddressCount)
+        kept.withLock { kept in
+            if kept.count > LazySymbols.keptAddressCount - new.count { kept.removeAll(keepingCapacity: true) }
+            for address in new { kept[address] = places[address] }
         }
     }
 }

@@ -1,121 +1,95 @@
 /// Names of functions and variables by address, from an ELF's `.symtab` or a snapshot's symbols blob: for fault reports
 /// only. A table that lies makes for a wrong name, never for more.
+///
+/// Nothing is kept of it but where it is: a guest decides how many symbols there are, and most guests never fault. Each
+/// look-up goes through all of them once, for all addresses that are wanted at a time.
 struct SymbolTable: Sendable {
-    private struct Symbol {
-        let address: UInt64
-        let byteCount: UInt64
-        let nameOffset: Int
-    }
+    static let maximumSymbolCount = 1 << 20
+    static let maximumNameByteCount = 512
 
-    private static let symbolTableSection: UInt32 = 2
-    /// STT_OBJECT, STT_FUNC.
-    private static let types: ClosedRange<UInt8> = 1...2
-    private static let maximumSymbolCount = 1 << 20
-    private static let maximumNameByteCount = 512
+    /// Lends the records piece by piece.
+    /// - Returns: whether they are what they should be. If not, nothing is to be made of them.
+    typealias Pieces = @Sendable (_ body: (SymbolRecords) -> Void) -> Bool
 
-    private let bytes: [UInt8]
-    private let symbols: [Symbol]
+    private let pieces: Pieces
+
+    init(_ pieces: @escaping Pieces) { self.pieces = pieces }
 
     /// Empty if the file has no usable symbol table.
-    init(_ image: ELFImage) {
-        bytes = image.bytes
-        let reader = ByteReader(bytes: image.bytes)
-        symbols = (try? SymbolTable.read(reader)) ?? []
-    }
+    init(_ image: ELFImage) { self.init(SymbolRecords(bytes: image.bytes, format: .elf)) }
 
-    private static func read(_ reader: ByteReader) throws(GuestImageError) -> [Symbol] {
-        let header = try ELFHeader(reader)
-        let table = try reader.require(
-            "the section headers", offset: header.sectionHeaderOffset, byteCount: UInt64(header.sectionHeaderCount) * 64
-        )
-        for section in stride(from: table.lowerBound, to: table.upperBound, by: 64)
-        where reader.integer(section + 4, as: UInt32.self) == symbolTableSection {
-            let link = Int(reader.integer(section + 40, as: UInt32.self))
-            guard link < header.sectionHeaderCount else { continue }
-            let stringsHeader = table.lowerBound + link * 64
-            let symbols = try reader.require(
-                "the symbols", offset: reader.integer(section + 24), byteCount: reader.integer(section + 32))
-            let strings = try reader.require(
-                "the symbol names", offset: reader.integer(stringsHeader + 24),
-                byteCount: reader.integer(stringsHeader + 32))
-            return self.symbols(reader, symbols, strings)
+    init(_ records: SymbolRecords) {
+        self.init { body in
+            body(records)
+            return true
         }
-        return []
     }
 
-    private static func symbols(_ reader: ByteReader, _ symbols: Range<Int>, _ strings: Range<Int>) -> [Symbol] {
-        var found: [Symbol] = []
-        for index in 0..<min(symbols.count / 24, maximumSymbolCount) {
-            let symbol = symbols.lowerBound + index * 24
-            guard types.contains(reader.bytes[symbol + 4] & 15) else { continue }
-            let name = Int(reader.integer(symbol, as: UInt32.self))
-            guard name < strings.count else { continue }
-            found.append(
-                Symbol(
-                    address: reader.integer(symbol + 8), byteCount: reader.integer(symbol + 16),
-                    nameOffset: strings.lowerBound + name))
+    // MARK: - Look-ups
+
+    private struct NamedSymbol {
+        let byteCount: Untrusted<UInt64>
+        let name: [UInt8]
+    }
+
+    /// The symbols that cover these addresses; those are left out that none does.
+    func symbols(at addresses: some Collection<GuestVirtualAddress>) -> [GuestVirtualAddress: GuestSymbol] {
+        guard !addresses.isEmpty else { return [:] }
+        var search = PredecessorSearch<NamedSymbol>(addresses)
+        var room = SymbolTable.maximumSymbolCount
+        let isGood = pieces { records in
+            // Names are copied once a piece, not whenever a symbol is the best so far.
+            var part = PredecessorSearch<SymbolRecords.Symbol>(search.addresses)
+            room -= records.forEach(limit: room) { part.add($0, at: $0.address) }
+            search.add(part) { NamedSymbol(byteCount: $0.byteCount, name: Array(records.name(of: $0))) }
         }
-        return found.sorted { $0.address < $1.address }
-    }
-
-    /// The symbol that covers `address`, its name made fit to be shown; nil when none does.
-    func symbol(at address: UInt64) -> (name: String, offset: UInt64)? {
-        var low = 0
-        var high = symbols.count
-        while low < high {
-            let middle = (low + high) / 2
-            if symbols[middle].address <= address { low = middle + 1 } else { high = middle }
+        guard isGood else { return [:] }
+        var found: [GuestVirtualAddress: GuestSymbol] = [:]
+        for (address, result) in zip(search.addresses, search.results) {
+            guard let (start, symbol) = result else { continue }
+            let offset = address.distance(above: start)
+            // One without a size is a label.
+            guard offset < symbol.byteCount || offset == 0 else { continue }
+            found[address] = GuestSymbol(
+                name: GuestText.escaped(String(decoding: symbol.name, as: UTF8.self)), offset: offset.uncheckedValue)
         }
-        guard low > 0 else { return nil }
-        let symbol = symbols[low - 1]
-        let offset = address - symbol.address
-        guard offset < max(symbol.byteCount, 1) else { return nil }
-        return (GuestText.escaped(String(decoding: name(of: symbol), as: UTF8.self)), offset)
+        return found
     }
 
-    /// The same as `name+0x1c`.
-    func name(at address: UInt64) -> String? {
-        symbol(at: address).map { $0.offset == 0 ? $0.name : "\($0.name)+\(hex($0.offset))" }
-    }
+    // MARK: - As a blob
 
-    private func name(of symbol: Symbol) -> ArraySlice<UInt8> {
-        bytes[symbol.nameOffset...].prefix(SymbolTable.maximumNameByteCount)
-            .prefix { $0 != 0 && $0 != UInt8(ascii: "\n") }
-    }
-
-    // MARK: - As a blob: a line a symbol, in address order
-
-    /// `<address> <bytes> <name>` and a line feed; both numbers in hexadecimal.
-    var lines: [UInt8] {
+    /// All that have a name as a blob, in address order: as many lines as fit `limit` bytes, and no more bytes than what
+    /// they are read from has. A file may give a million symbols one long name, which is in it once.
+    func blob(limit: Int) -> [UInt8] {
+        guard let records = allRecords() else { return [] }
+        var symbols: [SymbolRecords.Symbol] = []
+        _ = records.forEach(limit: SymbolTable.maximumSymbolCount) { symbols.append($0) }
+        symbols.sort { $0.address < $1.address }
+        let limit = min(limit, records.bytes.count)
         var text: [UInt8] = []
-        for symbol in symbols where !name(of: symbol).isEmpty {
-            text += "\(String(symbol.address, radix: 16)) \(String(symbol.byteCount, radix: 16)) ".utf8
-            text += name(of: symbol)
+        for symbol in symbols {
+            let name = records.name(of: symbol)
+            if name.isEmpty { continue }
+            let line = SymbolTable.digits(symbol.address.rawValue) + SymbolTable.digits(symbol.byteCount.uncheckedValue)
+            guard line.count + name.count < limit - text.count else { break }
+            text += line
+            text += name
             text.append(UInt8(ascii: "\n"))
         }
         return text
     }
 
-    /// Lines that are none are left out, but count: a blob of nothing but line feeds has 2^26.
-    init(lines bytes: [UInt8]) {
-        self.bytes = bytes
-        var symbols: [Symbol] = []
-        var start = 0
-        var lineCount = 0
-        while start < bytes.count, lineCount < SymbolTable.maximumSymbolCount {
-            let end = bytes[start...].firstIndex(of: UInt8(ascii: "\n")) ?? bytes.count
-            if let symbol = SymbolTable.symbol(bytes[start..<end]) { symbols.append(symbol) }
-            start = end + 1
-            lineCount += 1
+    /// All pieces as one.
+    private func allRecords() -> SymbolRecords? {
+        var bytes: [UInt8] = []
+        var format = SymbolRecords.Format.lines
+        let isGood = pieces { piece in
+            format = piece.format
+            if bytes.isEmpty { bytes = piece.bytes } else { bytes += piece.bytes }
         }
-        self.symbols = symbols.sorted { $0.address < $1.address }
+        return isGood ? SymbolRecords(bytes: bytes, format: format) : nil
     }
 
-    private static func symbol(_ line: ArraySlice<UInt8>) -> Symbol? {
-        let words = line.split(separator: UInt8(ascii: " "), maxSplits: 2)
-        guard words.count == 3, let address = UInt64(String(decoding: words[0], as: UTF8.self), radix: 16),
-            let byteCount = UInt64(String(decoding: words[1], as: UTF8.self), radix: 16)
-        else { return nil }
-        return Symbol(address: address, byteCount: byteCount, nameOffset: words[2].startIndex)
-    }
+    /// In hexadecimal, and a space.
+    private static func digits(_ number: UInt64) -> [UInt8] { Array("\(String(number, radix: 16)) ".utf8) }
 }

@@ -6,6 +6,11 @@ extension AddressSpace {
     struct InvalidRange: Error, Equatable, Sendable {
         let address: UInt64
         let byteCount: UInt64
+
+        init(_ span: GuestSpan) {
+            address = span.address.rawValue
+            byteCount = span.byteCount.uncheckedValue
+        }
     }
 
     /// Host bytes behind `address`, as many as lie contiguous in host memory, at most `byteCount`; nil if the
@@ -52,19 +57,23 @@ extension AddressSpace {
         return pal_copy_guarded(page, source, pageByteCount) == 0 ? UnsafeRawPointer(page) : nil
     }
 
+    /// How many bytes a range has, if all of them are in ring 3's half; they may still be nobody's.
+    private func byteCount(of span: GuestSpan) -> Int? {
+        guard span.address <= GuestLayout.userEnd else { return nil }
+        return span.byteCount.count(upTo: GuestLayout.userEnd - span.address)
+    }
+
     /// Visits a range of guest memory piece by piece, in order.
     /// - Throws: `InvalidRange` if any byte of it is not user memory with `access`, or if it wraps.
     func forEachPiece(
         of span: GuestSpan, needing access: MemoryAccess = .read, _ body: (UnsafeRawBufferPointer) -> Void
     ) throws(InvalidRange) {
-        let invalid = InvalidRange(address: span.address, byteCount: span.byteCount)
-        let (end, overflow) = span.address.addingReportingOverflow(span.byteCount)
-        guard !overflow, end <= 1 << 47, let byteCount = Int(exactly: span.byteCount) else { throw invalid }
-        var address = GuestVirtualAddress(rawValue: span.address)
+        guard let byteCount = byteCount(of: span) else { throw InvalidRange(span) }
+        var address = span.address
         var remaining = byteCount
         while remaining > 0 {
             guard let piece = contiguousBytes(at: address, byteCount: remaining, needing: access) else {
-                throw invalid
+                throw InvalidRange(span)
             }
             body(piece)
             address = address + piece.count
@@ -74,30 +83,29 @@ extension AddressSpace {
 
     /// The bytes of `span` in one piece, without copying, if they lie that way; nil if they do not.
     func contiguous(_ span: GuestSpan) throws(InvalidRange) -> UnsafeRawBufferPointer? {
-        guard let byteCount = Int(exactly: span.byteCount) else {
-            throw InvalidRange(address: span.address, byteCount: span.byteCount)
-        }
-        let address = GuestVirtualAddress(rawValue: span.address)
-        guard let piece = contiguousBytes(at: address, byteCount: byteCount, needing: .read) else {
-            throw InvalidRange(address: span.address, byteCount: span.byteCount)
-        }
+        guard let byteCount = byteCount(of: span),
+            let piece = contiguousBytes(at: span.address, byteCount: byteCount, needing: .read)
+        else { throw InvalidRange(span) }
         return piece.count == byteCount ? piece : nil
     }
 
     /// Copies guest memory out.
     func bytes(_ span: GuestSpan) throws(InvalidRange) -> [UInt8] {
         // Checked before anything is reserved: the length is the guest's.
-        try forEachPiece(of: span) { _ in }
+        var byteCount = 0
+        try forEachPiece(of: span) { byteCount += $0.count }
         var bytes: [UInt8] = []
-        bytes.reserveCapacity(Int(span.byteCount))
+        bytes.reserveCapacity(byteCount)
         try forEachPiece(of: span) { bytes.append(contentsOf: $0) }
         return bytes
     }
 
     /// Copies a trivial value out.
-    func load<Value: BitwiseCopyable>(_ address: UInt64, as type: Value.Type) throws(InvalidRange) -> Value {
-        let span = GuestSpan(address: address, byteCount: UInt64(MemoryLayout<Value>.size))
-        let copy = try bytes(span)
+    func load<Value: BitwiseCopyable>(
+        _ address: GuestVirtualAddress, as type: Value.Type
+    ) throws(InvalidRange) -> Value {
+        let byteCount = Untrusted(UInt64(MemoryLayout<Value>.size))
+        let copy = try bytes(GuestSpan(address: address, byteCount: byteCount))
         return copy.withUnsafeBytes { $0.loadUnaligned(as: type) }
     }
 }

@@ -24,12 +24,12 @@ public struct GuestImageDescription: Sendable, Hashable {
         do throws(GuestImageError) {
             let image = try ELFImage(bytes)
             byteCount = bytes.count
-            entry = image.entry
+            entry = image.entry.rawValue
             abiVersion = image.abiVersion
             segments = image.segments.map {
                 Segment(
-                    address: $0.address, fileByteCount: $0.fileByteCount, memoryByteCount: $0.memoryByteCount,
-                    access: $0.access.description)
+                    address: $0.address.rawValue, fileByteCount: UInt64($0.fileRange.count),
+                    memoryByteCount: UInt64($0.memoryByteCount), access: $0.access.description)
             }
         } catch {
             throw .invalidGuest(error)

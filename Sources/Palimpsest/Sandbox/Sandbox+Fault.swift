@@ -5,11 +5,17 @@ extension Sandbox {
         _ kind: GuestFault.Kind, vector: UInt8? = nil, errorCode: UInt64? = nil, address: UInt64? = nil,
         _ registers: GuestRegisters
     ) -> SandboxError {
+        let faultAddress = address.map(GuestVirtualAddress.init)
+        let chain = Backtrace.addresses(registers, machine.memory)
+        let instructions = chain.enumerated().map { GuestFrame.instruction(at: $1, isCaller: $0 > 0) }
+        // All at once: a look-up goes through everything that the guest's file has.
+        let places = program.symbols.places(of: instructions + [faultAddress].compactMap { $0 })
         var fault = GuestFault(
             kind: kind, vector: vector, errorCode: errorCode, address: address, registers: registers,
             isTrap: vector == 6 && isTrapInstruction(at: registers.rip),
-            backtrace: backtrace(registers), addressRegion: address.flatMap(region),
-            addressSymbol: address.flatMap(program.symbols.table.name))
+            backtrace: chain.enumerated().map { GuestFrame($1, isCaller: $0 > 0, places) },
+            addressRegion: faultAddress.flatMap(region),
+            addressSymbol: faultAddress.flatMap { places[$0]?.symbol?.description })
         fault.core = dumpCore(of: fault)
         lastFaultOfCall = (fault, counters.calls)
         return .fault(fault)
@@ -21,17 +27,11 @@ extension Sandbox {
         return fault
     }
 
-    func backtrace(_ registers: GuestRegisters) -> [GuestFrame] {
-        Backtrace.addresses(registers, machine.memory).enumerated().map { index, address in
-            GuestFrame(address, isCaller: index > 0, program.symbols)
-        }
-    }
-
     private func isTrapInstruction(at address: UInt64) -> Bool {
         (try? machine.memory.bytes(GuestSpan(address: address, byteCount: 2))) == [0x0f, 0x0b]
     }
 
-    private func region(at address: UInt64) -> GuestRegion? {
-        machine.memory.mapping(at: GuestVirtualAddress(rawValue: address)).map { GuestRegion($0.region) }
+    private func region(at address: GuestVirtualAddress) -> GuestRegion? {
+        machine.memory.mapping(at: address).map { GuestRegion($0.region) }
     }
 }

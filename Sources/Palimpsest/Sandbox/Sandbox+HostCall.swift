@@ -29,7 +29,7 @@ extension Sandbox {
 
     /// The function the guest asks for; nil if there is none like it, which the guest has been told.
     private func findHostFunction(_ request: pal_host_call) throws(SandboxError) -> HostFunction? {
-        let name = try requestBytes(request.name, limit: Int(PAL_MAX_NAME_BYTES), what: "name")
+        let name = try requestBytes(GuestSpan(request.name), limit: Int(PAL_MAX_NAME_BYTES), what: "name")
         guard let function = hostFunctions.find(name) else {
             let error = SandboxError.unknownHostFunction(
                 name: GuestText.escaped(String(decoding: name, as: UTF8.self)), available: hostFunctions.names)
@@ -37,7 +37,7 @@ extension Sandbox {
             return nil
         }
         let codes = try requestBytes(
-            request.signature, limit: 1 + GuestSignature.maximumArgumentCount, what: "signature")
+            GuestSpan(request.signature), limit: 1 + GuestSignature.maximumArgumentCount, what: "signature")
         guard function.codes.elementsEqual(codes) else {
             guard let found = GuestSignature(codes: codes) else {
                 throw poison(.protocolViolation(reason: "malformed signature in a host call"))
@@ -52,14 +52,14 @@ extension Sandbox {
 
     /// A few bytes of a host call: in place, since the guest does not run while they are looked at; or, where they
     /// cross into a page that is elsewhere in the host, copied together. Good until the next such request.
-    private func requestBytes(_ span: pal_span, limit: Int, what: String) throws(SandboxError) -> UnsafeRawBufferPointer
-    {
-        let claimed = GuestSpan(address: span.address, byteCount: span.count)
-        if span.count == 0 { return UnsafeRawBufferPointer(start: nil, count: 0) }
-        if span.count <= UInt64(min(limit, requestBuffer.bytes.count)) {
-            if let bytes = try? machine.memory.contiguous(claimed) { return bytes }
+    private func requestBytes(
+        _ span: GuestSpan, limit: Int, what: String
+    ) throws(SandboxError) -> UnsafeRawBufferPointer {
+        if span.byteCount == 0 { return UnsafeRawBufferPointer(start: nil, count: 0) }
+        if span.byteCount.count(upTo: min(limit, requestBuffer.bytes.count)) != nil {
+            if let bytes = try? machine.memory.contiguous(span) { return bytes }
             var count = 0
-            let copied: Void? = try? machine.memory.forEachPiece(of: claimed) { piece in
+            let copied: Void? = try? machine.memory.forEachPiece(of: span) { piece in
                 UnsafeMutableRawBufferPointer(rebasing: requestBuffer.bytes[count...]).copyMemory(from: piece)
                 count += piece.count
             }
@@ -68,8 +68,8 @@ extension Sandbox {
         throw poison(
             .protocolViolation(
                 reason:
-                    "\(what) of a host call: \(span.count) bytes at \(hex(span.address)); expected at most \(limit) "
-                    + "readable bytes"))
+                    "\(what) of a host call: \(span.byteCount.uncheckedValue) bytes at \(span.address); expected at most "
+                    + "\(limit) readable bytes"))
     }
 
     /// Tells the guest that its host call failed. If it does not handle that, `error` is what the caller gets.

@@ -31,8 +31,8 @@ extension Sandbox {
 
     /// - Returns: false if the text is not the guest's to give.
     private func write(_ text: pal_span, level: UInt32) -> Bool {
-        let span = limited(text)
-        guard log.admits(level, byteCount: span.byteCount, function: runningFunction) else {
+        let span = GuestSpan(text).prefix(Int(PAL_MAX_MESSAGE_BYTES))
+        guard log.admits(level, byteCount: span.byteCount.uncheckedValue, function: runningFunction) else {
             return (try? machine.memory.forEachPiece(of: span) { _ in }) != nil
         }
         guard let bytes = try? machine.memory.bytes(span) else { return false }
@@ -44,11 +44,10 @@ extension Sandbox {
     var runningFunction: String? { exports.indices.contains(runningExport) ? exports[runningExport].name : nil }
 
     /// The first `PAL_MAX_MESSAGE_BYTES` of a guest's text, repaired if it is not UTF-8; nil if it is not the guest's.
-    func message(_ span: pal_span) -> String? {
-        (try? machine.memory.bytes(limited(span))).map { GuestText.escaped(String(decoding: $0, as: UTF8.self)) }
-    }
+    func message(_ span: pal_span) -> String? { message(GuestSpan(span)) }
 
-    private func limited(_ text: pal_span) -> GuestSpan {
-        GuestSpan(address: text.address, byteCount: min(text.count, UInt64(PAL_MAX_MESSAGE_BYTES)))
+    func message(_ span: GuestSpan) -> String? {
+        let beginning = span.prefix(Int(PAL_MAX_MESSAGE_BYTES))
+        return (try? machine.memory.bytes(beginning)).map { GuestText.escaped(String(decoding: $0, as: UTF8.self)) }
     }
 }

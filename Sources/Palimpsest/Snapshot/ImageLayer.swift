@@ -36,9 +36,10 @@ struct ImageLayer: Sendable {
             writer throws(MachineError) in
             for run in runs {
                 for segment in image.segments where segment.filePages == run.pages {
-                    let start = run.layerOffset + Int(segment.address - run.pages.lowerBound.rawValue)
-                    let source = Int(segment.fileOffset)..<Int(segment.fileOffset + segment.fileByteCount)
-                    try image.withBytes(source) { bytes throws(MachineError) in try writer.write(bytes, at: start) }
+                    let start = run.layerOffset + (segment.address - run.pages.lowerBound)
+                    try image.withBytes(segment.fileRange) { bytes throws(MachineError) in
+                        try writer.write(bytes, at: start)
+                    }
                 }
             }
         }

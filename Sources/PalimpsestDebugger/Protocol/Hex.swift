@@ -1,3 +1,5 @@
+import Palimpsest
+
 /// Hexadecimal digits, as the protocol has them.
 enum Hex {
     private static let alphabet = Array("0123456789abcdef".utf8)
@@ -34,13 +36,13 @@ enum Hex {
     }
 
     /// Of 1 to 16 digits; nil otherwise.
-    static func number(_ digits: some Collection<UInt8>) -> UInt64? {
+    static func number(_ digits: some Collection<UInt8>) -> Untrusted<UInt64>? {
         guard (1...16).contains(digits.count) else { return nil }
         var number: UInt64 = 0
         for digit in digits {
             guard let value = value(digit) else { return nil }
             number = number << 4 | UInt64(value)
         }
-        return number
+        return Untrusted(number)
     }
 }

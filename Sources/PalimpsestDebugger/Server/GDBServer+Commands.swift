@@ -117,8 +117,7 @@ extension GDBServer {
         }
         guard let (offset, length) = GDBServer.pair(parts[4].utf8) else { return .error }
         let all = Array(content.utf8)
-        let start = Int(min(offset, UInt64(all.count)))
-        let part = all[start...].prefix(Int(min(length, UInt64(PacketReader.maximumByteCount / 2))))
+        let part = all.dropFirst(offset.count(upTo: all.count) ?? all.count).prefix(GDBServer.replyByteCount(length))
         let isLast = part.endIndex == all.count
         return .reply([UInt8(ascii: isLast ? "l" : "m")] + PacketReader.escaped(part))
     }
@@ -135,19 +134,19 @@ extension GDBServer {
     }
 
     private func readOne(_ digits: ArraySlice<UInt8>, _ session: DebugSession) -> Answer {
-        guard let number = Hex.number(digits), number < UInt64(map.count), let state = try? session.readState() else {
+        guard let index = Hex.number(digits)?.index(below: map.count), let state = try? session.readState() else {
             return .error
         }
-        return .reply(Hex.digits(map.bytes(of: Int(number), in: state)))
+        return .reply(Hex.digits(map.bytes(of: index, in: state)))
     }
 
     /// `NUMBER=VALUE`
     private func writeOne(_ text: ArraySlice<UInt8>, _ session: DebugSession) -> Answer {
         let parts = text.split(separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)
-        guard parts.count == 2, let number = Hex.number(parts[0]), number < UInt64(map.count),
+        guard parts.count == 2, let index = Hex.number(parts[0])?.index(below: map.count),
             let value = Hex.bytes(parts[1])
         else { return .error }
-        return change(session) { map.set(Int(number), to: value[...], in: &$0) }
+        return change(session) { map.set(index, to: value[...], in: &$0) }
     }
 
     private func change(_ session: DebugSession, _ body: (inout GuestProcessorState) -> Bool) -> Answer {
@@ -163,16 +162,23 @@ extension GDBServer {
     // MARK: - Memory
 
     /// Two hexadecimal numbers with a comma between them.
-    static func pair(_ text: some Collection<UInt8>) -> (UInt64, UInt64)? {
+    static func pair(_ text: some Collection<UInt8>) -> (Untrusted<UInt64>, Untrusted<UInt64>)? {
         let parts = text.split(separator: UInt8(ascii: ","), maxSplits: 1, omittingEmptySubsequences: false)
         guard parts.count == 2, let first = Hex.number(parts[0]), let second = Hex.number(parts[1]) else { return nil }
         return (first, second)
     }
 
+    /// Of so many bytes as are asked for, those there is room for in a reply.
+    private static func replyByteCount(_ length: Untrusted<UInt64>) -> Int {
+        let limit = PacketReader.maximumByteCount / 2
+        return length.count(upTo: limit) ?? limit
+    }
+
     private func readMemory(_ text: ArraySlice<UInt8>, _ session: DebugSession) -> Answer {
         guard let (address, length) = GDBServer.pair(text) else { return .error }
-        let byteCount = Int(min(length, UInt64(PacketReader.maximumByteCount / 2)))
-        guard let bytes = try? session.readPrefix(address, byteCount: byteCount) else { return .error }
+        let bytes = try? session.readPrefix(
+            address.uncheckedValue, byteCount: GDBServer.replyByteCount(length))
+        guard let bytes else { return .error }
         return .reply(Hex.digits(bytes))
     }
 
@@ -182,9 +188,9 @@ extension GDBServer {
     ) -> Answer {
         guard let colon = text.firstIndex(of: UInt8(ascii: ":")),
             let (address, length) = GDBServer.pair(text[..<colon]),
-            let bytes = decode(text[(colon + 1)...]), UInt64(bytes.count) == length
+            let bytes = decode(text[(colon + 1)...]), length == UInt64(bytes.count)
         else { return .error }
-        return GDBServer.isDone { () throws(DebugError) in try session.write(bytes, at: address) }
+        return GDBServer.isDone { () throws(DebugError) in try session.write(bytes, at: address.uncheckedValue) }
     }
 
     private static func isDone(_ body: () throws(DebugError) -> Void) -> Answer {
@@ -203,12 +209,13 @@ extension GDBServer {
         guard let type = text.first, text.dropFirst().first == UInt8(ascii: ",") else { return .error }
         // Conditions, which nobody has been offered, would follow a semicolon.
         let place = text.dropFirst(2).prefix { $0 != UInt8(ascii: ";") }
-        guard let (address, kind) = GDBServer.pair(place) else { return .error }
+        guard let (claimed, kind) = GDBServer.pair(place) else { return .error }
+        let address = claimed.uncheckedValue
         switch type {
         case UInt8(ascii: "0"): return breakpoint(at: address, \.software, session, isSet: isSet)
         case UInt8(ascii: "1"): return breakpoint(at: address, \.hardware, session, isSet: isSet)
         case UInt8(ascii: "2"):
-            let byteCount = Int(clamping: kind)
+            let byteCount = kind.count(upTo: .max) ?? .max
             return GDBServer.isDone { () throws(DebugError) in
                 guard isSet else { return session.removeWatchpoint(at: address, byteCount: byteCount) }
                 try session.setWatchpoint(at: address, byteCount: byteCount)

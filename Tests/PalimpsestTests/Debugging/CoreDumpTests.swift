@@ -184,37 +184,37 @@ struct CoreDumpTests {
         try sandbox.writeCoreDump(to: folder.path("core"))
         let core = [UInt8](try Data(contentsOf: URL(fileURLWithPath: folder.path("core"))))
         let reader = ByteReader(bytes: core)
-        #expect(reader.integer(16, as: UInt16.self) == 4)
-        let count = Int(reader.integer(56, as: UInt16.self))
+        #expect(reader.number(16, as: UInt16.self) == 4)
+        let count = Int(reader.number(56, as: UInt16.self))
         let headers = (0..<count).map { ELFProgramHeader(reader, at: 64 + $0 * 56) }
         let loads = headers.filter { $0.type == ELFProgramHeader.load }
         let mappings = sandbox.machine.memory.image.regions.mappings.filter { !$0.region.access.isEmpty }
         #expect(loads.count == mappings.count)
         for (load, mapping) in zip(loads, mappings) {
             let region = mapping.region
-            #expect(load.address == region.guest.lowerBound.rawValue && load.access == region.access)
-            #expect(load.memoryByteCount == UInt64(region.byteCount) && load.fileByteCount <= load.memoryByteCount)
-            let offset = Int(load.fileOffset)
+            #expect(load.address == region.guest.lowerBound && load.access == region.access)
+            let fileRange = try #require(load.fileOffset.range(count: load.fileByteCount, upTo: core.count))
+            #expect(load.memoryByteCount == UInt64(region.byteCount) && fileRange.count <= region.byteCount)
             let bytes = try sandbox.machine.memory.bytes(
                 GuestSpan(address: load.address, byteCount: load.fileByteCount))
-            #expect(bytes == Array(core[offset..<offset + Int(load.fileByteCount)]), "\(region)")
+            #expect(bytes == Array(core[fileRange]), "\(region)")
             if region.label != .heap {
                 let rest = try sandbox.machine.memory.bytes(
                     GuestSpan(
                         address: load.address + load.fileByteCount,
-                        byteCount: load.memoryByteCount - load.fileByteCount))
+                        byteCount: load.memoryByteCount &- load.fileByteCount))
                 #expect(rest.allSatisfy { $0 == 0 })
             }
         }
         var status = stat()
         #expect(stat(folder.path("core"), &status) == 0 && status.st_mode & 0o777 == 0o600)
         #expect(Int(status.st_blocks) * 512 < core.count, "sparse: \(status.st_blocks) blocks of \(core.count) bytes")
-        let notes = String(
-            decoding: core[Int(headers[0].fileOffset)...].prefix(Int(headers[0].fileByteCount)), as: UTF8.self)
+        let notesRange = try #require(headers[0].fileOffset.range(count: headers[0].fileByteCount, upTo: core.count))
+        let notes = String(decoding: core[notesRange], as: UTF8.self)
         for region in sandbox.regions { #expect(notes.contains("\(region)\n")) }
         let buildID = try #require(try ELFImage(Guests.behaved).buildID)
         #expect(buildID.count == 20)
-        #expect(core[Int(headers[0].fileOffset)...].prefix(Int(headers[0].fileByteCount)).contains(buildID))
+        #expect(core[notesRange].contains(buildID))
     }
 
     @Test("mapped files and pages the guest has changed are in it")

@@ -204,6 +204,43 @@ struct FaultReportTests {
     }
 
     @Test(
+        "a symbol that covers everything names a jump to wherever, and the report ends nobody's process",
+        arguments: [0xffff_ffff_8000_0000, 0xffff_8000_0000_0000, .max, .max - 1, 0x7fff_ffff_ffff, 0] as [UInt64])
+    func symbolOfEverything(target: UInt64) throws {
+        var forge = SymbolForge(Guests.hostile)
+        let last = try #require(forge.last)
+        forge.move(last, to: last.address, byteCount: .max)
+        let sandbox = try Sandbox(guest: .bytes(forge.bytes), hostFunctions: makeHostFunctions())
+        let store = TemporaryStore()
+        try sandbox.snapshot().save(to: store.path, tag: "forged")
+        let loaded = try Sandbox(
+            from: Snapshot(loading: store.path, reference: "forged"), hostFunctions: makeHostFunctions())
+        for sandbox in [sandbox, loaded] {
+            let fault = try #require(caughtFault(of: { try sandbox.call("callAt", target) }))
+            let first = try #require(fault.backtrace.first)
+            #expect(first.address == target, "\(fault.report)")
+            #expect(first.symbol == (target > last.address ? last.name : nil))
+            #expect(first.offset == (target > last.address ? target - last.address : nil))
+        }
+    }
+
+    @Test("symbols at the very ends of the address space name what is there")
+    func symbolsAtTheEnds() throws {
+        var forge = SymbolForge(Guests.hostile)
+        let (top, bottom) = (try #require(forge.symbols.first), try #require(forge.symbols.dropFirst().first))
+        forge.move(top, to: .max, byteCount: .max)
+        forge.move(bottom, to: 0, byteCount: .max)
+        for (target, name, offset) in [(0, bottom.name, 0), (.max, top.name, 0), (1, bottom.name, 1)]
+            as [(UInt64, String, UInt64)]
+        {
+            let sandbox = try Sandbox(guest: .bytes(forge.bytes), hostFunctions: makeHostFunctions())
+            let fault = try #require(caughtFault(of: { try sandbox.call("callAt", target) }))
+            #expect(fault.backtrace.first?.address == target && fault.backtrace.first?.symbol == name)
+            #expect(fault.backtrace.first?.offset == offset)
+        }
+    }
+
+    @Test(
         "names of Swift symbols",
         arguments: [
             ("$e5Guest5totalys5Int64VAD_ADtF", "Guest.total"),

@@ -47,8 +47,8 @@ struct LineTableTests {
         // Its header: the one whose offset and size are the section's.
         let reader = ByteReader(bytes: bytes)
         let header = try #require(
-            stride(from: Int(reader.integer(40, as: UInt64.self)), to: bytes.count - 63, by: 64).first {
-                reader.integer($0 + 24, as: UInt64.self) == UInt64(section.lowerBound)
+            stride(from: Int(reader.number(40, as: UInt64.self)), to: bytes.count - 63, by: 64).first {
+                reader.number($0 + 24, as: UInt64.self) == UInt64(section.lowerBound)
             })
         bytes += lines
         withUnsafeBytes(of: UInt64(start).littleEndian) { bytes.replaceSubrange(header + 24..<header + 32, with: $0) }
@@ -148,7 +148,7 @@ struct LineTableTests {
         let original = Guests.faulty
         let sections = try #require(ELFSections(original))
         let places = [".debug_line", ".debug_line_str", ".symtab", ".strtab", ".shstrtab"].compactMap { sections[$0] }
-        let header = Int(ByteReader(bytes: original).integer(40, as: UInt64.self))
+        let header = Int(ByteReader(bytes: original).number(40, as: UInt64.self))
         let all = places + [header..<original.count, 40..<64]
         #expect(places.count == 5)
         for round in 0..<300 {
@@ -160,12 +160,46 @@ struct LineTableTests {
             }
             guard let image = try? ELFImage(bytes) else { continue }
             let symbols = LazySymbols(image)
-            for _ in 0..<20 {
-                let address = LineTableTests.start + UInt64.random(in: 0..<0x3000, using: &random)
-                let frame = GuestFrame(address, isCaller: Bool.random(using: &random), symbols)
+            let callers = (0..<20).map { _ in Bool.random(using: &random) }
+            let addresses = callers.map { _ in
+                GuestVirtualAddress(rawValue: LineTableTests.start + .random(in: 0..<0x3000, using: &random))
+            }
+            let instructions = zip(addresses, callers).map { GuestFrame.instruction(at: $0, isCaller: $1) }
+            let places = symbols.places(of: instructions)
+            for (address, isCaller) in zip(addresses, callers) {
+                let frame = GuestFrame(address, isCaller: isCaller, places)
                 #expect(frame.description.utf8.count < 16_384 && frame.quoted.allSatisfy { !$0.isNewline })
             }
         }
+    }
+
+    @Test("many addresses at once have the lines that each has by itself")
+    func batches() throws {
+        let image = try ELFImage(Guests.faultySwift)
+        let table = LineTable(image)
+        let code = try #require(image.segments.first { $0.access.contains(.execute) })
+        let wanted = Swift.stride(from: 0, to: code.memoryByteCount, by: 5).map { code.address + $0 }
+        let all = table.lines(at: wanted)
+        #expect(all.count > 100)
+        for address in wanted.shuffled().prefix(40) {
+            #expect(table.location(of: address.rawValue) == all[address])
+        }
+    }
+
+    @Test("of sequences that overlap, the one that begins last is right, as far as it goes")
+    func overlap() throws {
+        func sequence(_ start: UInt64, _ line: UInt8, _ byteCount: UInt8) -> [UInt8] {
+            Unit.setAddress(LineTableTests.start + start) + [3, line - 1, 1] + [2, byteCount] + Unit.end
+        }
+        let opcodes =
+            sequence(0, 10, 100) + sequence(20, 20, 10) + sequence(60, 30, 20) + sequence(60, 31, 5)
+            + sequence(200, 40, 8)
+        let table = try table(Unit(opcodes: opcodes).bytes)
+        let expected: [UInt64: Int] = [0: 10, 19: 10, 20: 20, 29: 20, 60: 31, 64: 31, 200: 40, 207: 40]
+        let wanted = (0..<300 as Range<UInt64>).map { GuestVirtualAddress(rawValue: LineTableTests.start + $0) }
+        let all = table.lines(at: wanted)
+        for (offset, line) in expected { #expect(all[wanted[Int(offset)]]?.line == line, "\(offset)") }
+        for offset in [30, 59, 65, 79, 99, 100, 208] { #expect(all[wanted[offset]] == nil, "\(offset)") }
     }
 
     @Test("the line tables of all guests are read, C and Swift")
@@ -175,9 +209,9 @@ struct LineTableTests {
             let table = LineTable(image)
             let symbols = SymbolTable(image)
             let code = try #require(image.segments.first { $0.access.contains(.execute) })
-            let addresses = Swift.stride(from: code.address, to: code.address + code.memoryByteCount, by: 16)
-            let starts = addresses.filter { symbols.symbol(at: $0)?.offset == 0 }
-            let withLine = starts.filter { table.location(of: $0) != nil }
+            let addresses = Swift.stride(from: 0, to: code.memoryByteCount, by: 16).map { code.address + $0 }
+            let starts = symbols.symbols(at: addresses).filter { $0.value.offset == 0 }.keys
+            let withLine = table.lines(at: starts)
             #expect(withLine.count > 10, "\(withLine.count) of \(starts.count) functions have a line")
         }
     }

@@ -11,6 +11,6 @@ extension Sandbox {
 
     /// The number that is new after every restore and in every copy.
     func generation() throws -> UInt64 {
-        try machine.memory.load(UInt64(PAL_CONSTANTS_ADDRESS), as: pal_constants.self).generation
+        try machine.memory.load(GuestLayout.constants, as: pal_constants.self).generation
     }
 }

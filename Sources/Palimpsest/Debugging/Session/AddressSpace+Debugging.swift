@@ -59,12 +59,11 @@ extension AddressSpace {
     private typealias Piece = (page: GuestVirtualAddress, offset: Int, count: Int)
 
     private func pieces(_ byteCount: Int, at start: UInt64) throws(DebugError) -> [Piece] {
-        let (end, overflow) = start.addingReportingOverflow(UInt64(byteCount))
-        guard !overflow, end <= GuestLayout.userEnd.rawValue else {
+        var address = GuestVirtualAddress(rawValue: start)
+        guard address <= GuestLayout.userEnd, byteCount <= GuestLayout.userEnd - address else {
             throw .unwritable(address: start, byteCount: UInt64(byteCount))
         }
         var pieces: [Piece] = []
-        var address = GuestVirtualAddress(rawValue: start)
         var remaining = byteCount
         while remaining > 0 {
             let count = min(remaining, pageByteCount - address.offsetInPage)

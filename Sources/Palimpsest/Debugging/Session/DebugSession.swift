@@ -261,8 +261,9 @@ public final class DebugSession {
         guard (0...DebugSession.maximumByteCount).contains(byteCount),
             var bytes = try? sandbox.machine.memory.bytes(span)
         else { throw .unreadable(address: address, byteCount: UInt64(clamping: byteCount)) }
-        for (place, original) in breakpoints where place >= address && place - address < UInt64(byteCount) {
-            bytes[Int(place - address)] = original
+        for (place, original) in breakpoints {
+            let distance = GuestVirtualAddress(rawValue: place).distance(above: span.address)
+            if let index = distance.index(below: bytes.count) { bytes[index] = original }
         }
         return bytes
     }
@@ -270,19 +271,17 @@ public final class DebugSession {
     /// The readable bytes from `address` on, up to `byteCount` of them: until the first page that is not.
     public func readPrefix(_ address: UInt64, byteCount: Int) throws(DebugError) -> [UInt8] {
         var bytes: [UInt8] = []
-        var place = address
+        var place = GuestVirtualAddress(rawValue: address)
         while bytes.count < byteCount {
-            let inPage = pageByteCount - Int(place % UInt64(pageByteCount))
-            let count = min(byteCount - bytes.count, inPage)
+            let count = min(byteCount - bytes.count, pageByteCount - place.offsetInPage)
             do throws(DebugError) {
-                bytes += try read(place, byteCount: count)
+                bytes += try read(place.rawValue, byteCount: count)
             } catch {
                 if bytes.isEmpty { throw error }
                 break
             }
-            let (next, overflow) = place.addingReportingOverflow(UInt64(count))
-            if overflow { break }
-            place = next
+            // Memory that can be read ends long before addresses do.
+            place = place + count
         }
         return bytes
     }

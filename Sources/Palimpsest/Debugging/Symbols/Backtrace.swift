@@ -15,22 +15,24 @@ enum Backtrace {
     private static let `return`: [UInt8] = [0xc3]
 
     /// Where each function is: the first at its instruction, the others behind their calls.
-    static func addresses(_ registers: GuestRegisters, _ memory: AddressSpace) -> [UInt64] {
-        var addresses = [registers.rip]
-        var frame = registers.rbp
-        var lowest = UInt64(0)
-        guard label(registers.rip, memory) != .entry else { return addresses }
-        if let place = returnAddressWithoutFrame(registers, memory),
+    static func addresses(_ registers: GuestRegisters, _ memory: AddressSpace) -> [GuestVirtualAddress] {
+        let instruction = GuestVirtualAddress(rawValue: registers.rip)
+        let stack = GuestVirtualAddress(rawValue: registers.rsp)
+        var addresses = [instruction]
+        var frame = GuestVirtualAddress(rawValue: registers.rbp)
+        var lowest = GuestVirtualAddress(rawValue: 0)
+        guard label(instruction, memory) != .entry else { return addresses }
+        if let place = returnAddressWithoutFrame(instruction, stack, memory),
             let caller = returnAddress(at: place, memory)
         {
             addresses.append(caller)
         }
-        while addresses.count < maximumFrameCount, frame >= lowest, frame % 8 == 0,
-            let caller = returnAddress(at: frame &+ 8, memory),
+        while addresses.count < maximumFrameCount, frame >= lowest, frame.rawValue % 8 == 0,
+            let caller = returnAddress(at: frame + 8, memory),
             let next = stackWord(at: frame, memory)
         {
             addresses.append(caller)
-            lowest = frame &+ 16
+            lowest = frame + 16
             frame = next
         }
         return addresses
@@ -38,31 +40,37 @@ enum Backtrace {
 
     /// Where the return address is if the function has not made its frame yet, or not any more: the instructions tell.
     /// A jump to where no code is had none to begin with.
-    private static func returnAddressWithoutFrame(_ registers: GuestRegisters, _ memory: AddressSpace) -> UInt64? {
-        guard label(registers.rip, memory) == .code else { return registers.rsp }
-        if isCode(pushFramePointer + setFramePointer, at: registers.rip, memory) { return registers.rsp }
-        if isCode(`return`, at: registers.rip, memory) { return registers.rsp }
-        if isCode(pushFramePointer + setFramePointer, at: registers.rip &- 1, memory) { return registers.rsp &+ 8 }
+    private static func returnAddressWithoutFrame(
+        _ instruction: GuestVirtualAddress, _ stack: GuestVirtualAddress, _ memory: AddressSpace
+    ) -> GuestVirtualAddress? {
+        guard label(instruction, memory) == .code else { return stack }
+        if isCode(pushFramePointer + setFramePointer, at: instruction, memory) { return stack }
+        if isCode(`return`, at: instruction, memory) { return stack }
+        if isCode(pushFramePointer + setFramePointer, at: instruction + -1, memory) { return stack + 8 }
         return nil
     }
 
-    private static func isCode(_ instructions: [UInt8], at address: UInt64, _ memory: AddressSpace) -> Bool {
-        let span = GuestSpan(address: address, byteCount: UInt64(instructions.count))
+    private static func isCode(
+        _ instructions: [UInt8], at address: GuestVirtualAddress, _ memory: AddressSpace
+    ) -> Bool {
+        let span = GuestSpan(address: address, byteCount: Untrusted(UInt64(instructions.count)))
         return (try? memory.bytes(span)) == instructions
     }
 
     /// Nil if it is not in the guest's own code: the trusted code, among others, which is where calls come from.
-    private static func returnAddress(at address: UInt64, _ memory: AddressSpace) -> UInt64? {
-        guard let word = stackWord(at: address, memory), label(word &- 1, memory) == .code else { return nil }
+    private static func returnAddress(
+        at address: GuestVirtualAddress, _ memory: AddressSpace
+    ) -> GuestVirtualAddress? {
+        guard let word = stackWord(at: address, memory), label(word + -1, memory) == .code else { return nil }
         return word
     }
 
-    private static func stackWord(at address: UInt64, _ memory: AddressSpace) -> UInt64? {
+    private static func stackWord(at address: GuestVirtualAddress, _ memory: AddressSpace) -> GuestVirtualAddress? {
         guard label(address, memory) == .stack else { return nil }
-        return try? memory.load(address, as: UInt64.self)
+        return (try? memory.load(address, as: UInt64.self)).map(GuestVirtualAddress.init)
     }
 
-    private static func label(_ address: UInt64, _ memory: AddressSpace) -> MemoryRegionLabel? {
-        memory.mapping(at: GuestVirtualAddress(rawValue: address))?.region.label
+    private static func label(_ address: GuestVirtualAddress, _ memory: AddressSpace) -> MemoryRegionLabel? {
+        memory.mapping(at: address)?.region.label
     }
 }

@@ -7,9 +7,9 @@ struct ByteCursor {
     private(set) var position: Int
     let end: Int
 
-    /// - Parameter range: lies in `bytes`.
+    /// - Parameter range: of `bytes`; what of it lies beyond them is left out.
     init(_ bytes: [UInt8], _ range: Range<Int>) {
-        precondition(range.lowerBound >= 0 && range.upperBound <= bytes.count)
+        let range = range.clamped(to: 0..<bytes.count)
         self.bytes = bytes
         position = range.lowerBound
         end = range.upperBound
@@ -18,48 +18,53 @@ struct ByteCursor {
     var remainingByteCount: Int { end - position }
 
     /// The next `byteCount` bytes as a range of `bytes`; the cursor is behind them afterwards.
-    mutating func skip(_ byteCount: UInt64) throws(Malformed) -> Range<Int> {
-        guard byteCount <= UInt64(remainingByteCount) else { throw Malformed() }
-        let start = position
-        position += Int(byteCount)
-        return start..<position
+    /// - Parameter alignment: of which their number is rounded up to a multiple: the cursor is behind that, too.
+    @discardableResult
+    mutating func skip(
+        _ byteCount: Untrusted<UInt64>, paddedTo alignment: Int = 1
+    ) throws(Malformed) -> Range<Int> {
+        guard let count = byteCount.count(upTo: remainingByteCount) else { throw Malformed() }
+        let paddedCount = (count + alignment - 1) / alignment * alignment
+        guard paddedCount <= remainingByteCount else { throw Malformed() }
+        defer { position += paddedCount }
+        return position..<position + count
     }
 
-    mutating func integer<Value: FixedWidthInteger & BitwiseCopyable>(
-        _ type: Value.Type = Value.self
-    ) throws(Malformed) -> Value {
-        let range = try skip(UInt64(MemoryLayout<Value>.size))
+    mutating func integer<Value>(_ type: Value.Type = Value.self) throws(Malformed) -> Untrusted<Value> {
+        let range = try skip(Untrusted(UInt64(MemoryLayout<Value>.size)))
         return bytes.withUnsafeBytes {
-            Value(littleEndian: $0.loadUnaligned(fromByteOffset: range.lowerBound, as: Value.self))
+            Untrusted(Value(littleEndian: $0.loadUnaligned(fromByteOffset: range.lowerBound, as: Value.self)))
         }
     }
 
-    mutating func byte() throws(Malformed) -> UInt8 {
+    mutating func byte() throws(Malformed) -> Untrusted<UInt8> { Untrusted(try next()) }
+
+    private mutating func next() throws(Malformed) -> UInt8 {
         guard position < end else { throw Malformed() }
         defer { position += 1 }
         return bytes[position]
     }
 
     /// ULEB128 (DWARF 5, 7.6), at most 64 bits of it.
-    mutating func unsigned() throws(Malformed) -> UInt64 {
+    mutating func unsigned() throws(Malformed) -> Untrusted<UInt64> {
         var value: UInt64 = 0
         for shift in stride(from: UInt64(0), through: 63, by: 7) {
-            let byte = try byte()
+            let byte = try next()
             value |= UInt64(byte & 0x7f) << shift
-            if byte & 0x80 == 0 { return value }
+            if byte & 0x80 == 0 { return Untrusted(value) }
         }
         throw Malformed()
     }
 
     /// SLEB128 (DWARF 5, 7.6), at most 64 bits of it.
-    mutating func signed() throws(Malformed) -> Int64 {
+    mutating func signed() throws(Malformed) -> Untrusted<Int64> {
         var value: UInt64 = 0
         for shift in stride(from: UInt64(0), through: 63, by: 7) {
-            let byte = try byte()
+            let byte = try next()
             value |= UInt64(byte & 0x7f) << shift
             guard byte & 0x80 == 0 else { continue }
             if byte & 0x40 != 0, shift < 57 { value |= UInt64.max << (shift + 7) }
-            return Int64(bitPattern: value)
+            return Untrusted(Int64(bitPattern: value))
         }
         throw Malformed()
     }
@@ -67,7 +72,7 @@ struct ByteCursor {
     /// Skips a string and the zero behind it, and says where it starts.
     mutating func string() throws(Malformed) -> Int {
         let start = position
-        while try byte() != 0 {}
+        while try next() != 0 {}
         return start
     }
 }

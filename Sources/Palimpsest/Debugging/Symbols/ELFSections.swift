@@ -1,44 +1,51 @@
-/// Sections of an ELF file by name (ELF gABI, "Sections"): for symbols and debug information, which no guest needs to
-/// run. Whatever is malformed is not there.
+/// Sections of an ELF file (ELF gABI, "Sections"): for symbols and debug information, which no guest needs to run.
+/// Whatever is malformed is not there.
 struct ELFSections {
-    private static let noBits: UInt32 = 8  // SHT_NOBITS
-    private static let compressed: UInt64 = 1 << 11  // SHF_COMPRESSED
-    private static let headerByteCount = 64
-
     private let reader: ByteReader
-    private let headers: Range<Int>
-    private let names: Range<Int>
+    private let headers: [ELFSectionHeader]
+    /// The section with the names of all.
+    private let names: Range<Int>?
 
     init?(_ bytes: [UInt8]) {
-        reader = ByteReader(bytes: bytes)
-        guard let header = try? ELFHeader(reader),
-            let headers = try? reader.require(
-                "the section headers", offset: header.sectionHeaderOffset,
-                byteCount: UInt64(header.sectionHeaderCount * ELFSections.headerByteCount)),
-            header.sectionNamesIndex < header.sectionHeaderCount
-        else { return nil }
+        let reader = ByteReader(bytes: bytes)
+        guard let header = try? ELFHeader(reader), let headers = try? header.sectionHeaders(reader) else { return nil }
+        self.reader = reader
         self.headers = headers
-        let namesHeader = headers.lowerBound + header.sectionNamesIndex * ELFSections.headerByteCount
-        guard let names = ELFSections.content(namesHeader, reader) else { return nil }
-        self.names = names
+        names = header.sectionNamesIndex.index(below: headers.count).flatMap {
+            ELFSections.content(headers[$0], reader)
+        }
     }
 
     /// Where the bytes of the first section of that name are; nil if there is none, or it is compressed.
     subscript(_ name: String) -> Range<Int>? {
+        guard let names else { return nil }
         let wanted = Array(name.utf8) + [0]
-        for header in stride(from: headers.lowerBound, to: headers.upperBound, by: ELFSections.headerByteCount) {
-            let offset = Int(reader.integer(header, as: UInt32.self))
-            guard offset < names.count, reader.bytes[names].dropFirst(offset).starts(with: wanted) else { continue }
-            return ELFSections.content(header, reader)
+        let header = headers.first { header in
+            guard let offset = header.name.index(below: names.count) else { return false }
+            return reader.bytes[names].dropFirst(offset).starts(with: wanted)
+        }
+        return header.flatMap { ELFSections.content($0, reader) }
+    }
+
+    /// Where the symbols of the first symbol table are, and their names.
+    var symbolTable: (symbols: Range<Int>, names: Range<Int>)? {
+        for header in headers where header.type == ELFSectionHeader.symbolTable {
+            guard let link = header.link.index(below: headers.count) else { continue }
+            guard let symbols = ELFSections.range(header, reader), let names = ELFSections.range(headers[link], reader)
+            else { return nil }
+            return (symbols, names)
         }
         return nil
     }
 
-    private static func content(_ header: Int, _ reader: ByteReader) -> Range<Int>? {
-        guard reader.integer(header + 4, as: UInt32.self) != noBits,
-            reader.integer(header + 8, as: UInt64.self) & compressed == 0
-        else { return nil }
-        return try? reader.require(
-            "a section", offset: reader.integer(header + 24), byteCount: reader.integer(header + 32))
+    private static func content(_ header: ELFSectionHeader, _ reader: ByteReader) -> Range<Int>? {
+        guard header.type != ELFSectionHeader.noBits, header.flags & ELFSectionHeader.compressed == 0 else {
+            return nil
+        }
+        return range(header, reader)
+    }
+
+    private static func range(_ header: ELFSectionHeader, _ reader: ByteReader) -> Range<Int>? {
+        header.fileOffset.range(count: header.fileByteCount, upTo: reader.bytes.count)
     }
 }

@@ -65,7 +65,7 @@ extension Sandbox {
         return TracePageFault(
             address: address.rawValue, access: access, cause: cause,
             region: machine.memory.mapping(at: address)?.region.label.rawValue, pagesCopied: 0,
-            instruction: frame.instruction, symbol: program.symbols.table.name(at: frame.instruction))
+            instruction: frame.instruction)
     }
 
     private func handleHostCall(observedBy observer: SandboxObserver) throws(SandboxError) {
@@ -78,8 +78,8 @@ extension Sandbox {
     /// The name that the guest calls, registered or not; as far as it can be read.
     var hostCallName: String {
         let name = machine.mailbox.pointee.host_call.name
-        guard name.count <= UInt64(PAL_MAX_NAME_BYTES), let text = message(name) else { return "(unreadable name)" }
-        return text
+        let isShort = GuestSpan(name).byteCount.count(upTo: Int(PAL_MAX_NAME_BYTES)) != nil
+        return (isShort ? message(name) : nil) ?? "(unreadable name)"
     }
 
     private func handleLog(observedBy observer: SandboxObserver) throws(SandboxError) {
@@ -96,8 +96,7 @@ extension Sandbox {
         let start = pal_monotonic_nanoseconds()
         let written = log.writtenLineCount
         try write()
-        let beginning = pal_span(
-            address: text.address, count: min(text.count, UInt64(SandboxObserver.maximumTextByteCount)))
+        let beginning = GuestSpan(text).prefix(SandboxObserver.maximumTextByteCount)
         guard let shown = message(beginning) else { return }
         let isLogged = log.writtenLineCount != written
         observer.record(.log(level: GuestLog.level(level), text: shown, isLogged: isLogged), since: start)

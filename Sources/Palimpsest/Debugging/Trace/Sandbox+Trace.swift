@@ -30,12 +30,12 @@ extension Sandbox {
     /// - Returns: what was recorded; nil if nothing was being.
     @discardableResult
     public func stopTracing() -> CallTrace? {
-        guard let trace = observer?.recorder?.trace else { return nil }
+        guard let trace else { return nil }
         observer?.recorder = nil
         observer = observer?.ifNeeded
         return trace
     }
 
     /// What has been recorded so far; nil if nothing is being.
-    public var trace: CallTrace? { observer?.recorder?.trace }
+    public var trace: CallTrace? { observer?.recorder?.trace(program.symbols.table) }
 }

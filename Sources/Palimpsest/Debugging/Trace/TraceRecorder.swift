@@ -30,5 +30,26 @@ struct TraceRecorder {
         }
     }
 
-    var trace: CallTrace { CallTrace(events: events, lostEventCount: lostEventCount) }
+    /// What has been recorded. Functions get their names only now, all at once: a look-up goes through everything that
+    /// the guest's file has of symbols, and a guest has its page faults in as many places as it likes.
+    func trace(_ symbols: SymbolTable) -> CallTrace {
+        let names = symbols.symbols(at: Set(events.compactMap(\.pageFault?.place)))
+        let named = events.map { event in
+            guard var fault = event.pageFault else { return event }
+            fault.symbol = names[fault.place]?.description
+            return TraceEvent(start: event.start, duration: event.duration, kind: .pageFault(fault))
+        }
+        return CallTrace(events: named, lostEventCount: lostEventCount)
+    }
+}
+
+extension TraceEvent {
+    fileprivate var pageFault: TracePageFault? {
+        if case .pageFault(let fault) = kind { fault } else { nil }
+    }
+}
+
+extension TracePageFault {
+    /// Where the guest was.
+    fileprivate var place: GuestVirtualAddress { GuestVirtualAddress(rawValue: instruction) }
 }

@@ -20,10 +20,11 @@ public struct GuestValueDecoder {
     /// The length is checked first: it is the guest's.
     private func checkedSpan() throws(SandboxError) -> GuestSpan {
         let limit = sandbox.mailboxDataByteCount
-        guard second <= UInt64(limit) else {
+        let span = GuestSpan(address: first, byteCount: second)
+        guard span.byteCount.count(upTo: limit) != nil else {
             throw .valueTooLarge(function: function, byteCount: second, limit: limit)
         }
-        return GuestSpan(address: first, byteCount: second)
+        return span
     }
 
     @usableFromInline func byteArray() throws(SandboxError) -> [UInt8] {

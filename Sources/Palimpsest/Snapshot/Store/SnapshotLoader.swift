@@ -78,27 +78,11 @@ struct SnapshotLoader {
 
     /// Opened now, read when a fault wants a name: the store may be gone by then.
     private func symbols(_ manifest: OCIManifest) throws(SnapshotStoreError) -> LazySymbols {
-        guard let descriptor = manifest.symbols else { return LazySymbols(names: { SymbolTable(lines: []) }) }
-        let blob = OpenBlob(descriptor, try directory.open(descriptor))
-        return LazySymbols(names: { SymbolTable(lines: blob.contents() ?? []) })
-    }
-
-    private final class OpenBlob: Sendable {
-        private let blob: OCIDescriptor
-        private let descriptor: FileDescriptor
-
-        init(_ blob: OCIDescriptor, _ descriptor: FileDescriptor) {
-            self.blob = blob
-            self.descriptor = descriptor
+        guard let descriptor = manifest.symbols else {
+            return LazySymbols(SymbolTable(SymbolRecords(bytes: [], format: .lines)))
         }
-
-        deinit { try? descriptor.close() }
-
-        /// Nil if they are not what the manifest says: a fault then has no name.
-        func contents() -> [UInt8]? {
-            let bytes = try? StoreDirectory.contents(descriptor, blob.size, "symbols")
-            return bytes.flatMap { BlobDigest(of: $0) == blob.digest ? $0 : nil }
-        }
+        let blob = SymbolsBlob(descriptor, try directory.open(descriptor))
+        return LazySymbols(SymbolTable { blob.forEachPiece($0) })
     }
 
     // MARK: - Mapped files

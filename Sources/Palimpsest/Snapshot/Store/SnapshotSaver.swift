@@ -57,8 +57,8 @@ struct SnapshotSaver {
             throw .tooLarge(what: "bytes of config", count: config.count, limit: StoreLimits.configByteCount)
         }
         var layers = stored.map { OCIDescriptor(.snapshotLayer, $0.digest, size: $0.byteCount) }
-        let symbols = snapshot.program.symbols.table.lines
-        if !symbols.isEmpty, symbols.count <= StoreLimits.symbolsByteCount {
+        let symbols = snapshot.program.symbols.table.blob(limit: StoreLimits.symbolsByteCount)
+        if !symbols.isEmpty {
             layers.append(OCIDescriptor(.snapshotSymbols, try batch.add(symbols), size: symbols.count))
         }
         return OCIManifest(

@@ -35,7 +35,7 @@ struct PackedIntegers: Codable, Equatable, Sendable {
         try container.encode(Data(bytes).base64EncodedString())
     }
 
-    /// Takes the numbers out again, in order. They are anybody's: below 2^62, and no more than there are.
+    /// Takes the numbers out again, in order: below 2^62, and no more than there are.
     struct Reader {
         /// The bytes end in the middle of a number, or a number is too large or longer than it need be.
         struct Malformed: Error {}
@@ -47,7 +47,14 @@ struct PackedIntegers: Codable, Equatable, Sendable {
 
         var isAtEnd: Bool { offset == bytes.count }
 
-        mutating func next() throws(Malformed) -> Int {
+        mutating func next() throws(Malformed) -> Untrusted<Int> { Untrusted(try number()) }
+
+        mutating func nextSigned() throws(Malformed) -> Untrusted<Int> {
+            let value = try number()
+            return Untrusted(value & 1 == 0 ? value >> 1 : ~(value >> 1))
+        }
+
+        private mutating func number() throws(Malformed) -> Int {
             var value = 0
             var shift = 0
             while offset < bytes.count, shift < 62 {
@@ -63,11 +70,6 @@ struct PackedIntegers: Codable, Equatable, Sendable {
                 shift += 7
             }
             throw Malformed()
-        }
-
-        mutating func nextSigned() throws(Malformed) -> Int {
-            let value = try next()
-            return value & 1 == 0 ? value >> 1 : ~(value >> 1)
         }
     }
 }

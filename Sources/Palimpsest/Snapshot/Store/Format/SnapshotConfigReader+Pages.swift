@@ -6,7 +6,7 @@ extension SnapshotConfigReader {
     func pageMap(_ layers: [MemoryLayer], _ regions: RegionMap) throws(SnapshotStoreError) -> PageMap {
         var reader = PackedIntegers.Reader(config.pages)
         var runs: [PageMap.Run] = []
-        var end = 0
+        var end = GuestVirtualAddress(rawValue: 0)
         // Put together only for an error: there may be a hundred thousand runs.
         func field(_ index: Int) -> String { "pages[\(index)]" }
         while !reader.isAtEnd {
@@ -14,25 +14,27 @@ extension SnapshotConfigReader {
                 throw invalid("pages", "expected at most \(StoreLimits.runCount) runs")
             }
             let (distance, count, layer, offset) = try numbers(&reader, field(runs.count))
-            guard layers.indices.contains(layer) else {
-                throw invalid(field(runs.count), "layer \(layer): there are \(layers.count)")
+            guard let index = layer.index(below: layers.count) else {
+                throw invalid(field(runs.count), "layer \(layer.uncheckedValue): there are \(layers.count)")
             }
-            let pages = try pages(first: end + distance, count, field(runs.count))
-            let pageCount = layers[layer].byteCount / pageByteCount
-            guard count <= pageCount, offset <= pageCount - count else {
+            let pages = try pages(behind: end, distance, count, field(runs.count))
+            let pageCount = layers[index].byteCount / pageByteCount
+            guard let stretch = offset.range(count: count, upTo: pageCount) else {
                 throw invalid(
-                    field(runs.count), "\(count) pages at \(offset) of layer \(layer), which has \(pageCount)")
+                    field(runs.count),
+                    "\(count.uncheckedValue) pages at \(offset.uncheckedValue) of layer \(index), which has \(pageCount)"
+                )
             }
             try check(pages, regions, field(runs.count))
-            runs.append(.init(pages: pages, layer: layers[layer], offset: offset * pageByteCount))
-            end += distance + count
+            runs.append(.init(pages: pages, layer: layers[index], offset: stretch.lowerBound * pageByteCount))
+            end = pages.upperBound
         }
         return PageMap(runs)
     }
 
     private func numbers(
         _ reader: inout PackedIntegers.Reader, _ field: @autoclosure () -> String
-    ) throws(SnapshotStoreError) -> (Int, Int, Int, Int) {
+    ) throws(SnapshotStoreError) -> (Untrusted<Int>, Untrusted<Int>, Untrusted<Int>, Untrusted<Int>) {
         do throws(PackedIntegers.Reader.Malformed) {
             return (try reader.next(), try reader.next(), try reader.next(), try reader.next())
         } catch {
@@ -40,16 +42,24 @@ extension SnapshotConfigReader {
         }
     }
 
-    /// The pages of a run, none of them beyond ring 3's half. Page numbers are below 2^62: sums do not overflow.
+    /// The pages of a run, none of them beyond ring 3's half.
+    /// - Parameters:
+    ///   - end: of the run before it.
+    ///   - distance: from there, in pages.
     private func pages(
-        first: Int, _ count: Int, _ field: @autoclosure () -> String
+        behind end: GuestVirtualAddress, _ distance: Untrusted<Int>, _ count: Untrusted<Int>,
+        _ field: @autoclosure () -> String
     ) throws(SnapshotStoreError) -> Range<GuestVirtualAddress> {
-        let limit = Int(GuestLayout.userEnd.rawValue) / pageByteCount
-        guard first >= 0, first < limit, count > 0, count <= limit - first else {
-            throw invalid(field(), "\(count) pages from page \(first) on: expected at least one, below page \(limit)")
+        let zero = GuestVirtualAddress(rawValue: 0)
+        let limit = (GuestLayout.userEnd - zero) / pageByteCount
+        let first = distance &+ Untrusted((end - zero) / pageByteCount)
+        guard let pages = first.range(count: count, upTo: limit), !pages.isEmpty else {
+            throw invalid(
+                field(),
+                "\(count.uncheckedValue) pages from page \(first.uncheckedValue) on: expected at least one, below page "
+                    + "\(limit)")
         }
-        let start = GuestVirtualAddress(rawValue: UInt64(first * pageByteCount))
-        return start..<start + count * pageByteCount
+        return zero + pages.lowerBound * pageByteCount..<zero + pages.upperBound * pageByteCount
     }
 
     /// Every page of a run is in a region that can hold a snapshot's bytes.
@@ -79,22 +89,24 @@ extension SnapshotConfigReader {
     ) throws(SnapshotStoreError) -> [GuestVirtualAddress] {
         var reader = PackedIntegers.Reader(packed)
         var found: [GuestVirtualAddress] = []
-        var end = 0
+        var end = GuestVirtualAddress(rawValue: 0)
         var index = 0
         while !reader.isAtEnd {
-            let distance: Int
-            let count: Int
+            let distance: Untrusted<Int>
+            let count: Untrusted<Int>
             do throws(PackedIntegers.Reader.Malformed) {
                 distance = isSigned ? try reader.nextSigned() : try reader.next()
                 count = try reader.next()
             } catch {
                 throw invalid("\(name)[\(index)]", "expected two numbers in ULEB128")
             }
-            guard count <= limit - found.count else { throw invalid(name, "expected at most \(limit) pages") }
-            let pages = try pages(first: end + distance, count, "\(name)[\(index)]")
+            guard let pageCount = count.count(upTo: limit - found.count) else {
+                throw invalid(name, "expected at most \(limit) pages")
+            }
+            let pages = try pages(behind: end, distance, count, "\(name)[\(index)]")
             try check(pages, regions, "\(name)[\(index)]")
-            found += (0..<count).map { pages.lowerBound + $0 * pageByteCount }
-            end += distance + count
+            found += (0..<pageCount).map { pages.lowerBound + $0 * pageByteCount }
+            end = pages.upperBound
             index += 1
         }
         return found

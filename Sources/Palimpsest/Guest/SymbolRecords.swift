@@ -1,0 +1,111 @@
+import Glibc
+
+/// Symbols as they are written: in an ELF file, or as the lines of a snapshot's symbols blob. Everything in them is
+/// anybody's.
+struct SymbolRecords {
+    enum Format {
+        /// A whole ELF file (`Elf64_Sym`, 24 bytes each).
+        case elf
+        /// `<address> <bytes> <name>` and a line feed; both numbers in hexadecimal.
+        case lines
+    }
+
+    struct Symbol {
+        let address: GuestVirtualAddress
+        let byteCount: Untrusted<UInt64>
+        /// Where its name starts.
+        let nameOffset: Int
+    }
+
+    /// STT_OBJECT, STT_FUNC.
+    private static let types: ClosedRange<UInt8> = 1...2
+    private static let elfByteCount = 24
+
+    let bytes: [UInt8]
+    let format: Format
+
+    /// Visits symbols in the order they are written in.
+    /// - Parameter limit: records that are looked at; one that is no symbol counts as well.
+    /// - Returns: how many there were.
+    func forEach(limit: Int, _ visit: (Symbol) -> Void) -> Int {
+        switch format {
+        case .elf: forEachELFSymbol(limit, visit)
+        case .lines: forEachLine(limit, visit)
+        }
+    }
+
+    /// A symbol's name, up to a zero or a line feed.
+    func name(of symbol: Symbol) -> ArraySlice<UInt8> {
+        bytes[symbol.nameOffset...].prefix(SymbolTable.maximumNameByteCount)
+            .prefix { $0 != 0 && $0 != UInt8(ascii: "\n") }
+    }
+
+    // MARK: - ELF
+
+    private func forEachELFSymbol(_ limit: Int, _ visit: (Symbol) -> Void) -> Int {
+        guard let (table, names) = ELFSections(bytes)?.symbolTable else { return 0 }
+        let reader = ByteReader(bytes: bytes)
+        let count = min(table.count / SymbolRecords.elfByteCount, limit)
+        for index in 0..<count {
+            let record = table.lowerBound + index * SymbolRecords.elfByteCount
+            guard SymbolRecords.types.contains(bytes[record + 4] & 15),
+                let name = reader.integer(at: record, as: UInt32.self).index(below: names.count)
+            else { continue }
+            visit(
+                Symbol(
+                    address: reader.address(at: record + 8), byteCount: reader.integer(at: record + 16),
+                    nameOffset: names.lowerBound + name))
+        }
+        return count
+    }
+
+    // MARK: - Lines
+
+    private func forEachLine(_ limit: Int, _ visit: (Symbol) -> Void) -> Int {
+        var start = 0
+        var count = 0
+        while start < bytes.count, count < limit {
+            let end = lineEnd(from: start)
+            if let symbol = symbol(in: start..<end) { visit(symbol) }
+            start = end + 1
+            count += 1
+        }
+        return count
+    }
+
+    private func lineEnd(from start: Int) -> Int {
+        bytes.withUnsafeBytes { buffer in
+            guard let base = buffer.baseAddress,
+                let place = memchr(base + start, CInt(UInt8(ascii: "\n")), buffer.count - start)
+            else { return buffer.count }
+            return UnsafeRawPointer(place) - base
+        }
+    }
+
+    /// Nil for a line that is none of a symbol.
+    private func symbol(in line: Range<Int>) -> Symbol? {
+        var place = line.lowerBound
+        guard let address = number(&place, line.upperBound), let byteCount = number(&place, line.upperBound),
+            place < line.upperBound
+        else { return nil }
+        return Symbol(
+            address: GuestVirtualAddress(rawValue: address), byteCount: Untrusted(byteCount), nameOffset: place)
+    }
+
+    /// 1 to 16 digits and a space, which `place` is behind afterwards.
+    private func number(_ place: inout Int, _ end: Int) -> UInt64? {
+        var number: UInt64 = 0
+        let start = place
+        while place < end, place - start <= 16 {
+            let byte = bytes[place]
+            place += 1
+            switch byte {
+            case UInt8(ascii: "0")...UInt8(ascii: "9"): number = number << 4 | UInt64(byte - UInt8(ascii: "0"))
+            case UInt8(ascii: "a")...UInt8(ascii: "f"): number = number << 4 | UInt64(byte - UInt8(ascii: "a") + 10)
+            case UInt8(ascii: " ") where place - start > 1: return number
+            default: return nil
+            }
+        }
+        return nil
+    }
+}
