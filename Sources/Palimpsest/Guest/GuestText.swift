@@ -3,24 +3,37 @@ package enum GuestText {
     /// Control characters (C0, DEL, C1, line and paragraph separators) and format characters (bidirectional overrides
     /// among them) as `\u{..}`: a guest can neither forge a line of the host's nor move its cursor.
     package static func escaped(_ text: String) -> String {
-        // Text may be megabytes, and most of it is plain: bytes are looked at, not characters.
-        if text.utf8.allSatisfy(isPlain) { return text }
+        // Text may be megabytes, and most of it is fit: that is copied as bytes, a stretch at a time.
+        let utf8 = Array(text.utf8)
         var bytes: [UInt8] = []
-        bytes.reserveCapacity(text.utf8.count)
-        for scalar in text.unicodeScalars {
-            if isFit(scalar) {
-                bytes += scalar.utf8
-            } else {
-                append(escapeOf: scalar.value, to: &bytes)
+        var copied = 0
+        var place = 0
+        while place < utf8.count {
+            let (value, byteCount) = scalar(at: place, of: utf8)
+            if !isFit(value) {
+                bytes += utf8[copied..<place]
+                append(escapeOf: value, to: &bytes)
+                copied = place + byteCount
             }
+            place += byteCount
         }
-        return String(decoding: bytes, as: UTF8.self)
+        return copied == 0 ? text : String(decoding: bytes + utf8[copied...], as: UTF8.self)
+    }
+
+    /// The scalar that begins at `place` of valid UTF-8: its first byte says how many there are.
+    private static func scalar(at place: Int, of utf8: [UInt8]) -> (value: UInt32, byteCount: Int) {
+        let first = utf8[place]
+        if first < 0x80 { return (UInt32(first), 1) }
+        let byteCount = (~first).leadingZeroBitCount
+        var value = UInt32(first & (0x7f >> UInt8(byteCount)))
+        for byte in utf8[(place + 1)..<(place + byteCount)] { value = value << 6 | UInt32(byte & 0x3f) }
+        return (value, byteCount)
     }
 
     private static let digits = Array("0123456789abcdef".utf8)
 
     private static func append(escapeOf value: UInt32, to bytes: inout [UInt8]) {
-        bytes += "\\u{".utf8
+        for character in ["\\", "u", "{"] as [Unicode.Scalar] { bytes.append(UInt8(ascii: character)) }
         let digitCount = max(1, (UInt32.bitWidth - value.leadingZeroBitCount + 3) / 4)
         for place in (0..<digitCount).reversed() { bytes.append(digits[Int(value >> UInt32(4 * place) & 15)]) }
         bytes.append(UInt8(ascii: "}"))
@@ -32,11 +45,14 @@ package enum GuestText {
         escaped(String(text.unicodeScalars.prefix(count)))
     }
 
-    private static func isPlain(_ byte: UInt8) -> Bool { 0x20 <= byte && byte < 0x7f }
-
-    private static func isFit(_ scalar: Unicode.Scalar) -> Bool {
-        if scalar.isASCII { return isPlain(UInt8(truncatingIfNeeded: scalar.value)) }
-        switch scalar.properties.generalCategory {
+    private static func isFit(_ value: UInt32) -> Bool {
+        switch value {
+        case 0..<0x20: return false
+        // ASCII; Latin to Hebrew; CJK and Hangul: nothing among them needs a look at Unicode's tables, which takes long.
+        case 0x20..<0x7f, 0xae..<0x600, 0x3000..<0xd800: return true
+        default: break
+        }
+        switch Unicode.Scalar(value)?.properties.generalCategory {
         case .control, .lineSeparator, .paragraphSeparator, .format, .surrogate: return false
         default: return true
         }

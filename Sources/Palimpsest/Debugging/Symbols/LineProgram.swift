@@ -2,16 +2,21 @@
 /// program ends.
 struct LineProgram {
     private let header: LineProgramHeader
+    private let fileCount: Int
 
     // The machine's registers, as far as they matter here.
     private var address = GuestVirtualAddress(rawValue: 0)
     private var file = Untrusted<UInt64>(1)
     private var line = Untrusted<UInt32>(1)
 
-    init(_ header: LineProgramHeader) { self.header = header }
+    init(_ header: LineProgramHeader) {
+        self.header = header
+        fileCount = header.files.count
+    }
 
     /// Runs to the end, or to where the program makes no sense, and shows each row to `search`.
     mutating func run(_ bytes: [UInt8], _ search: inout LineSearch) {
+        search.files = header.files
         var cursor = ByteCursor(bytes, header.program)
         while cursor.remainingByteCount > 0, !search.isFull, (try? step(&cursor, &search)) != nil {}
         search.dropSequence()
@@ -79,7 +84,7 @@ struct LineProgram {
         guard let operation = cursor.bytes[range].first else { throw ByteCursor.Malformed() }
         switch operation {
         case 1:  // DW_LNE_end_sequence
-            search.endSequence(at: address, header.files)
+            search.endSequence(at: address)
             (address, file, line) = (GuestVirtualAddress(rawValue: 0), Untrusted(1), Untrusted(1))
         case 2:  // DW_LNE_set_address
             var operand = ByteCursor(cursor.bytes, range.dropFirst())
@@ -90,7 +95,7 @@ struct LineProgram {
 
     private func emitRow(_ search: inout LineSearch) {
         let index = file >= header.firstFileNumber ? file &- header.firstFileNumber : Untrusted(.max)
-        let row = LineSearch.Row(address: address, line: line, file: index.index(below: header.files.count))
-        search.add(row, header.files)
+        let row = LineSearch.Row(address: address, line: line, file: index.index(below: fileCount))
+        search.add(row)
     }
 }

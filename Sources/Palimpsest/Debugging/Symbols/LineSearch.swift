@@ -33,6 +33,9 @@ struct LineSearch {
     /// Rows of complete sequences: they have a limit.
     private var rowCount = 0
 
+    /// Of the unit whose program runs.
+    var files: [LineTable.File] = []
+
     // Of the sequence that is going on.
     private var start: GuestVirtualAddress?
     private var last: Row?
@@ -48,7 +51,7 @@ struct LineSearch {
 
     /// Line 0 is code that no line stands for. Swift has its traps there, right behind a row at the same address with
     /// the line whose check it was: that one is kept.
-    mutating func add(_ row: Row, _ files: [LineTable.File]) {
+    mutating func add(_ row: Row) {
         if let last {
             guard row.address >= last.address, row.line != last.line || row.file != last.file else { return }
             if row.address == last.address {
@@ -57,7 +60,7 @@ struct LineSearch {
             }
         }
         guard rowsOfSequence < LineTable.maximumRowCount - rowCount else { return }
-        if let last { hit(last, until: row.address, files) } else { begin(at: row.address) }
+        if let last { hit(last, until: row.address) } else { begin(at: row.address) }
         last = row
         rowsOfSequence += 1
     }
@@ -70,18 +73,18 @@ struct LineSearch {
     }
 
     /// Addresses below `end` lead to `row`.
-    private mutating func hit(_ row: Row, until end: GuestVirtualAddress, _ files: [LineTable.File]) {
+    private mutating func hit(_ row: Row, until end: GuestVirtualAddress) {
         guard nextIndex < sequences.addresses.endIndex, sequences.addresses[nextIndex] < end else { return }
         nextIndex = sequences.firstIndex(notBelow: end)
         hits.append(Hit(endIndex: nextIndex, place: Place(line: row.line, file: row.file.map { files[$0] })))
     }
 
-    mutating func endSequence(at end: GuestVirtualAddress, _ files: [LineTable.File]) {
+    mutating func endSequence(at end: GuestVirtualAddress) {
         defer { dropSequence() }
         guard let start, let last, start >= GuestLayout.imageStart, end > start, end <= GuestLayout.imageEnd else {
             return
         }
-        hit(last, until: end, files)
+        hit(last, until: end)
         rowCount += rowsOfSequence
         sequences.add(Sequence(end: end, hits: hits), at: start)
     }
