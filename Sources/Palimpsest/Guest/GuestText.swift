@@ -9,6 +9,10 @@ package enum GuestText {
         var copied = 0
         var place = 0
         while place < utf8.count {
+            if isPlain[Int(utf8[place])] {
+                place += 1
+                continue
+            }
             let (value, byteCount) = scalar(at: place, of: utf8)
             if !isFit(value) {
                 bytes += utf8[copied..<place]
@@ -19,6 +23,9 @@ package enum GuestText {
         }
         return copied == 0 ? text : String(decoding: bytes + utf8[copied...], as: UTF8.self)
     }
+
+    /// Which bytes are characters by themselves, and fit: nearly all there are.
+    private static let isPlain = (0...UInt8.max).map { 0x20 <= $0 && $0 < 0x7f }
 
     /// The scalar that begins at `place` of valid UTF-8: its first byte says how many there are.
     private static func scalar(at place: Int, of utf8: [UInt8]) -> (value: UInt32, byteCount: Int) {
@@ -47,9 +54,9 @@ package enum GuestText {
 
     private static func isFit(_ value: UInt32) -> Bool {
         switch value {
-        case 0..<0x20: return false
-        // ASCII; Latin to Hebrew; CJK and Hangul: nothing among them needs a look at Unicode's tables, which takes long.
-        case 0x20..<0x7f, 0xae..<0x600, 0x3000..<0xd800: return true
+        case 0..<0x20, 0x7f..<0xa0: return false
+        // Latin to Hebrew; CJK and Hangul: nothing among them needs a look at Unicode's tables, which takes long.
+        case 0xae..<0x600, 0x3000..<0xd800: return true
         default: break
         }
         switch Unicode.Scalar(value)?.properties.generalCategory {

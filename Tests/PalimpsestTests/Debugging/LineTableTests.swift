@@ -202,6 +202,21 @@ struct LineTableTests {
         for offset in [30, 59, 65, 79, 99, 100, 208] { #expect(all[wanted[offset]] == nil, "\(offset)") }
     }
 
+    @Test("line tables beyond the bytes that are read have no lines, and those in front of them have")
+    func byteLimit() throws {
+        let opcodes: [UInt8] = Unit.setAddress(LineTableTests.start) + [3, 9, 1] + [2, 8] + Unit.end
+        let good = Unit(opcodes: opcodes).bytes
+        /// A unit of a version that nobody knows, which is passed over as a whole.
+        func unknown(_ byteCount: Int) -> [UInt8] {
+            withUnsafeBytes(of: UInt32(byteCount - 4).littleEndian) { [UInt8]($0) }
+                + [UInt8](repeating: 0xee, count: byteCount - 4)
+        }
+        let room = LineTable.maximumByteCount - good.count
+        #expect(try table(unknown(room) + good).location(of: LineTableTests.start)?.line == 10)
+        #expect(try table(unknown(room + 1) + good).location(of: LineTableTests.start) == nil)
+        #expect(try table(good + unknown(room * 2)).location(of: LineTableTests.start)?.line == 10)
+    }
+
     @Test("the line tables of all guests are read, C and Swift")
     func ownGuests() throws {
         for guest in [Guests.behaved, Guests.hostile, Guests.swift, Guests.fuzz, Guests.faultySwift] {
