@@ -240,6 +240,17 @@ struct BatchFailureTests {
         }
     }
 
+    @Test("the fault that ended a batch is the last call's, for a core that is asked for afterwards")
+    func lastFault() throws {
+        let sandbox = try LeftoverTests.makeSandbox()
+        let act = try sandbox.function("act", as: ((UInt32, UInt64, UInt32) -> [UInt8]).self)
+        let request = Leftover.statusFlags.request(sandbox)
+        let results = try sandbox.callBatch(act, [(request, 0, 4), (request, 0, 4), (request, 0, 1), (request, 0, 4)])
+        guard case .failure(.fault) = results[2] else { return #expect(Bool(false), "\(results[2])") }
+        #expect(sandbox.lastFault?.vector == 6)
+        #expect(sandbox.statistics.calls == 3)
+    }
+
     @Test("a status the guest writes for a call that came back well is not looked at")
     func forgedStatus() throws {
         let sandbox = try Resident.usurper(Resident.small)

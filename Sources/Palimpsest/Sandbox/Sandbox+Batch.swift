@@ -136,6 +136,8 @@ extension Sandbox {
         _ results: inout [Swift.Result<Value, SandboxError>]
     ) {
         let done = entry.doneCount
+        counters.calls &+= 1
+        let begun = counters.calls
         let ending = Swift.Result { () throws(SandboxError) in try enter(entry) }
         let made = callsMade(entry, ending)
         for index in done..<made {
@@ -146,7 +148,9 @@ extension Sandbox {
             results.append(Swift.Result { () throws(SandboxError) in try decode(decoder(export, ending.get())) })
         }
         entry.advance(to: min(made + 1, entry.count))
-        counters.calls &+= UInt64(entry.doneCount - done)
+        counters.calls &+= UInt64(entry.doneCount - done - 1)
+        // A fault is the last call's.
+        if lastFaultOfCall?.calls == begun { lastFaultOfCall?.calls = counters.calls }
     }
 
     /// Enters the entry code with the calls of an entry that are left.
