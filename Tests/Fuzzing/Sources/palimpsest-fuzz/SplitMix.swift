@@ -1,0 +1,1 @@
+../../../PalimpsestTests/Support/SplitMix.swift
