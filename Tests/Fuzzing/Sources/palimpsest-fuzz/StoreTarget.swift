@@ -68,7 +68,7 @@ final class StoreTarget: FuzzTarget {
     private static func blob(_ descriptor: Any?) throws -> [UInt8] {
         let digest = (descriptor as? Object)?["digest"] as? String ?? ""
         let bytes = try file("blobs/sha256/\(digest.dropFirst(7))")
-        Check.holds(BlobDigest(of: bytes).description == digest, "the digest that stands in for swift-crypto's is wrong")
+        Check.holds(BlobDigest(of: bytes).description == digest, "the SHA-256 that stands in is wrong")
         return bytes
     }
 
