@@ -13,21 +13,26 @@ final class GuestTarget: FuzzTarget {
 
     private let folder: TemporaryFolder
     private let hostFunctions: HostFunctions
+    /// Of most sandboxes; and of those whose faults write cores.
     private let configuration: SandboxConfiguration
+    private let coreConfiguration: SandboxConfiguration
     private var runCount = 0
 
     static func seeds() throws -> [Seed] {
-        try Guests.seeds(["faulty", "behaved", "hostile", "golden", "chatty", "debuggee"], withLines: false)
-            + Guests.seeds(["faulty", "faulty-swift"], withLines: true)
+        try Guests.seeds(["anywhere", "behaved", "hostile", "golden", "chatty", "debuggee"], withLines: false)
+            + Guests.seeds(["anywhere", "faulty", "faulty-swift"], withLines: true)
     }
 
     init() throws {
         folder = try TemporaryFolder()
         hostFunctions = try GuestTarget.makeHostFunctions()
-        configuration = SandboxConfiguration(
+        var configuration = SandboxConfiguration(
             heapByteCount: 1 << 20, stackByteCount: 64 << 10, mailboxByteCount: 64 << 10, scratchByteCount: 4 << 20,
             initializationTimeLimit: .milliseconds(20),
             logger: Logger(label: "guest") { _ in CheckingLogHandler() })
+        self.configuration = configuration
+        configuration.coreDump = CoreDumpPolicy(directory: folder.path, maximumCount: .max)
+        coreConfiguration = configuration
     }
 
     private static func makeHostFunctions() throws -> HostFunctions {
@@ -62,6 +67,7 @@ final class GuestTarget: FuzzTarget {
     // MARK: - A life
 
     private func live(_ file: [UInt8], _ random: inout SplitMix) throws(SandboxError) {
+        let configuration = random.next() % 8 == 0 ? coreConfiguration : configuration
         let sandbox = try Sandbox(guest: .bytes(file), configuration: configuration, hostFunctions: hostFunctions)
         Check.holds(sandbox.status == .ready, "a new sandbox is \(sandbox.status)")
         Check.text(sandbox.exports.map(\.description).joined(), "the exports", limit: 1 << 20)
@@ -77,6 +83,18 @@ final class GuestTarget: FuzzTarget {
         if random.next() % 8 == 0 { try checkStored(snapshot, calls, outcomes) }
     }
 
+    /// - Throws: if the machine has no more to give.
+    private func restore(_ sandbox: Sandbox, _ snapshot: Snapshot) throws(SandboxError) {
+        do throws(SandboxError) {
+            try sandbox.restore(snapshot)
+        } catch .machine(let error) {
+            throw .machine(error)
+        } catch {
+            Check.holds(false, "a sandbox cannot be restored: \(error)")
+        }
+        Check.holds(sandbox.status == .ready, "a sandbox is \(sandbox.status) after it was restored")
+    }
+
     /// Makes the same call until it is known whether the guest does the same every time: a guest that reads the time
     /// does not, and one that a deadline stops was somewhere.
     private func repeated(
@@ -88,8 +106,7 @@ final class GuestTarget: FuzzTarget {
             let outcome = Outcome(of: call, in: sandbox)
             if let error = outcome.error { check(error) }
             Check.holds(outcome.leaves(sandbox.status), "\(sandbox.status) after \(outcome.text)")
-            try sandbox.restore(snapshot)
-            Check.holds(sandbox.status == .ready, "a sandbox is \(sandbox.status) after it was restored")
+            try restore(sandbox, snapshot)
             return outcome
         }
         let first = try outcome()
@@ -125,7 +142,7 @@ final class GuestTarget: FuzzTarget {
                     Check.holds(frame.symbol == stored.symbol && frame.offset == stored.offset, "\(frame) is \(stored)")
                 }
             }
-            try sandbox.restore(loaded)
+            try restore(sandbox, loaded)
         }
     }
 
@@ -135,5 +152,10 @@ final class GuestTarget: FuzzTarget {
         guard case .fault(let fault) = error else { return }
         Check.text(fault.report, "a report", hasLines: true, limit: 1 << 20)
         Check.holds((1...64).contains(fault.backtrace.count), "\(fault.backtrace.count) frames")
+        switch fault.core {
+        case .success(let path): unlink(path)
+        case .failure(let error): Check.holds(error == .unrecoverable, "no core: \(error)")
+        case nil: break
+        }
     }
 }

@@ -1,7 +1,7 @@
 import Foundation
 import GuestToolchain
 
-/// The guests of the engine's own tests, built where they are needed.
+/// The guests of the engine's own tests, and one of the fuzzers', built where they are needed.
 enum Guests {
     /// The folder `Tests`.
     static let tests = URL(fileURLWithPath: #filePath)
@@ -9,8 +9,9 @@ enum Guests {
 
     /// - Parameter name: of its folder.
     static func build(_ name: String, withLines: Bool = true) throws -> [UInt8] {
-        let suite = name.hasPrefix("debuggee") ? "PalimpsestDebuggerTests" : "PalimpsestTests"
-        let folder = tests.appendingPathComponent("\(suite)/Guests/\(name)").path
+        let suites = ["PalimpsestTests", "PalimpsestDebuggerTests", "Fuzzing"]
+        let folders = suites.map { tests.appendingPathComponent("\($0)/Guests/\(name)").path }
+        let folder = folders.first { FileManager.default.fileExists(atPath: $0) } ?? name
         let sources = try FileManager.default.contentsOfDirectory(atPath: folder).map { "\(folder)/\($0)" }
         let output = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID().uuidString).elf")
         defer { try? FileManager.default.removeItem(at: output) }

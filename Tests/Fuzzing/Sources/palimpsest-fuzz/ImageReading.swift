@@ -32,7 +32,10 @@ struct ImageReading {
     /// The symbols as a snapshot's store has them.
     var blob: [UInt8] { symbols.table.lines }
 
-    func symbol(at address: UInt64) -> (name: String, offset: UInt64)? { symbols.table.symbol(at: address) }
+    /// Whether all of them are there.
+    var isBlobComplete: Bool { true }
+
+    func symbols(at addresses: [UInt64]) -> [(name: String, offset: UInt64)?] { addresses.map(symbols.table.symbol) }
 
     func frames(at addresses: [UInt64], areCallers: Bool) -> [GuestFrame] {
         addresses.map { GuestFrame($0, isCaller: areCallers, symbols) }
