@@ -27,7 +27,7 @@ final class GuestTarget: FuzzTarget {
         folder = try TemporaryFolder()
         hostFunctions = try GuestTarget.makeHostFunctions()
         var configuration = SandboxConfiguration(
-            heapByteCount: 1 << 20, stackByteCount: 64 << 10, mailboxByteCount: 64 << 10, scratchByteCount: 4 << 20,
+            heapByteCount: 64 << 10, stackByteCount: 64 << 10, mailboxByteCount: 64 << 10, scratchByteCount: 4 << 20,
             initializationTimeLimit: .milliseconds(20),
             logger: Logger(label: "guest") { _ in CheckingLogHandler() })
         self.configuration = configuration
@@ -72,12 +72,13 @@ final class GuestTarget: FuzzTarget {
         Check.holds(sandbox.status == .ready, "a new sandbox is \(sandbox.status)")
         Check.text(sandbox.exports.map(\.description).joined(), "the exports", limit: 1 << 20)
         let snapshot = try sandbox.snapshot()
+        let memory = try? GuestMemory(of: sandbox)
         var outcomes: [Outcome] = []
         var calls: [GuestCall] = []
         for _ in 0..<GuestTarget.callCount {
             guard let export = sandbox.exports.randomElement(using: &random) else { return }
             let call = GuestCall(export, &random)
-            outcomes.append(try repeated(call, sandbox, snapshot))
+            outcomes.append(try repeated(call, sandbox, snapshot, memory))
             calls.append(call)
         }
         if random.next() % 8 == 0 { try checkStored(snapshot, calls, outcomes) }
@@ -98,7 +99,7 @@ final class GuestTarget: FuzzTarget {
     /// Makes the same call until it is known whether the guest does the same every time: a guest that reads the time
     /// does not, and one that a deadline stops was somewhere.
     private func repeated(
-        _ call: GuestCall, _ sandbox: Sandbox, _ snapshot: Snapshot
+        _ call: GuestCall, _ sandbox: Sandbox, _ snapshot: Snapshot, _ memory: GuestMemory?
     ) throws(SandboxError) -> Outcome {
         let generation = sandbox.machine.generation
         func outcome() throws(SandboxError) -> Outcome {
@@ -107,6 +108,7 @@ final class GuestTarget: FuzzTarget {
             if let error = outcome.error { check(error) }
             Check.holds(outcome.leaves(sandbox.status), "\(sandbox.status) after \(outcome.text)")
             try restore(sandbox, snapshot)
+            check(memory, sandbox, after: outcome)
             return outcome
         }
         let first = try outcome()
@@ -118,6 +120,13 @@ final class GuestTarget: FuzzTarget {
         Check.holds(
             others.count > 1, "\(call) ended with\n\(first.text)\nat first, then with\n\(second.text)\nthen \(others)")
         return first
+    }
+
+    private func check(_ memory: GuestMemory?, _ sandbox: Sandbox, after outcome: Outcome) {
+        let now = try? GuestMemory(of: sandbox)
+        Check.holds((now == nil) == (memory == nil), "memory that was there is gone, or the other way round")
+        guard let memory, let difference = now?.difference(from: memory) else { return }
+        Check.holds(false, "\(difference) is not what it was before\n\(outcome.text)")
     }
 
     /// What was saved and loaded ends in the same way. It has lost the lines of its sources, which stores do not keep.

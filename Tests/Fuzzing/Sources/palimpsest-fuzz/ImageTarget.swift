@@ -72,7 +72,10 @@ struct ImageTarget: FuzzTarget {
     }
 
     private func addresses(_ reading: ImageReading, _ file: [UInt8]) -> [UInt64] {
-        var found = ImageTarget.boundaries + [file.integer(24, 8) ?? 0, file.integer(file.count - 8, 8) ?? 0]
+        var found = ImageTarget.boundaries + [file.integer(file.count - 8, 8) ?? 0]
+        // The first functions, with their lines.
+        let entry = file.integer(24, 8) ?? 0
+        found += (0..<32).map { entry &+ $0 * 3 }
         for symbol in ELFFields(file).symbols.prefix(16) {
             guard let start = file.integer(symbol + 8, 8), let byteCount = file.integer(symbol + 16, 8) else {
                 continue
