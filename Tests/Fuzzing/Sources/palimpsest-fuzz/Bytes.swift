@@ -16,7 +16,9 @@ extension [UInt8] {
     mutating func append(_ value: UInt64, _ byteCount: Int) {
         for index in 0..<byteCount { append(UInt8(truncatingIfNeeded: value >> UInt64(index * 8))) }
     }
+}
 
+extension ArraySlice<UInt8> {
     /// FNV-1a.
     var hash: UInt64 { reduce(0xcbf2_9ce4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 } }
 }

@@ -47,7 +47,7 @@ struct ImageTarget: FuzzTarget {
             guard words.count > 1 else { continue }
             addresses += ImageTarget.ends(words[0], words[1])
         }
-        check(ImageReading(blob: blob), addresses)
+        check(ImageReading(blob: blob), ImageTarget.some(of: addresses, blob))
     }
 
     private func checkSegments(_ segments: [ImageReading.Segment], _ file: [UInt8]) {
@@ -83,7 +83,13 @@ struct ImageTarget: FuzzTarget {
             found += ImageTarget.ends(start, byteCount)
         }
         for segment in reading.segments { found += [segment.addresses.lowerBound, segment.addresses.upperBound] }
-        return found
+        return ImageTarget.some(of: found, file)
+    }
+
+    /// Not all in each run: many runs find more than few long ones. The same for the same input.
+    private static func some(of addresses: [UInt64], _ input: [UInt8]) -> [UInt64] {
+        var random = SplitMix(state: input.suffix(512).hash)
+        return Array(addresses.shuffled(using: &random).prefix(32))
     }
 
     // MARK: - Names, frames, reports
