@@ -1,8 +1,10 @@
 import Foundation
 
-/// A folder in memory, and gone with the value.
+/// A folder in memory, and gone with the value. libFuzzer ends a process where it is: `run` clears away what is left then.
 final class TemporaryFolder {
-    let path = "/dev/shm/palimpsest-fuzz-\(getpid())-\(UUID().uuidString.prefix(8))"
+    private static let parent = getenv("PALIMPSEST_FUZZ_MEMORY").map { String(cString: $0) } ?? "/dev/shm"
+
+    let path = "\(parent)/palimpsest-fuzz-\(UUID().uuidString)"
 
     init() throws { try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true) }
 
