@@ -42,8 +42,8 @@
     .globl pal_entry_code, pal_entry_code_end, pal_batch_entry, pal_resident_entry, pal_entry_reset, pal_entry_reset_end
     .globl pal_key_probe
 pal_entry_code:
-// A call (ring 3). The host has set RIP here, RSP to the top of the stack, RFLAGS and the segments to their defaults, R8
-// to PAL_ENTRY_HAS_... and every other general register to zero.
+// A call (ring 3). The host has set RIP here, RSP to the top of the stack, RFLAGS to their default, R8 to
+// PAL_ENTRY_HAS_... and every other general register to zero.
     leaq    1f(%rip), %r9
     jmp     pal_entry_reset
 1:  make_call
@@ -114,9 +114,11 @@ pal_entry_reset:
     jz      5f
     wrfsbase %rax
     wrgsbase %rax
-5:  leaq    PAL_OFFSET_INITIAL_FLAGS(%rsi), %rsp
+5:  testb   $PAL_ENTRY_HAS_FLAGS, %r8b
+    jnz     6f
+    leaq    PAL_OFFSET_INITIAL_FLAGS(%rsi), %rsp
     popfq
-    movl    $PAL_STACK_TOP, %esp
+6:  movl    $PAL_STACK_TOP, %esp
     movl    $PAL_MAILBOX_ADDRESS, %ebx
     .irp register, ebp, r10d, r11d, r12d, r13d, r14d, r15d
     xorl    %\register, %\register

@@ -62,10 +62,11 @@
 // decides about ports.
 #define PAL_INITIAL_FLAGS 2
 
-// pal_constants.features: instructions the entry code may use.
+// pal_constants.features: instructions the entry code may use. In R8 as well when the host enters it.
 #define PAL_ENTRY_HAS_BASES 1   // rdfsbase, wrfsbase and their like
 #define PAL_ENTRY_HAS_XINUSE 2  // xgetbv with ECX = 1
 #define PAL_ENTRY_HAS_KEYS 4    // rdpkru, wrpkru
+#define PAL_ENTRY_HAS_FLAGS 8   // in R8 only: the host has loaded RFLAGS, with the trap flag on if it is stepping
 
 // pal_batch_call.flags
 #define PAL_BATCH_COPY_RESULT 1  // the result is a span: its bytes are copied aside

@@ -69,7 +69,7 @@ final class VirtualCPU {
         var registers = kvm_regs()
         registers.rip = instruction
         registers.rsp = stack
-        registers.r8 = entryFeatures
+        registers.r8 = entryFeatures | UInt64(PAL_ENTRY_HAS_FLAGS)
         registers.rflags = ProcessorState.initialFlags
         pal_run_regs(state).pointee = registers
         pal_run_load(state, &initialSpecialRegisters)
