@@ -86,14 +86,26 @@ struct ServeCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
+        let prometheus = PrometheusMetricsFactory()
+        MetricsSystem.bootstrap(prometheus)
+        let log = LogQueue(
+            descriptor: STDERR_FILENO, dropped: Counter(label: "palimpsest_log_dropped_lines", factory: prometheus))
         let level = logLevel
         LoggingSystem.bootstrap { label in
-            var handler = StreamLogHandler.standardError(label: label)
+            var handler = StreamLogHandler(label: label, stream: log)
             handler.logLevel = level
             return handler
         }
-        let prometheus = PrometheusMetricsFactory()
-        MetricsSystem.bootstrap(prometheus)
+        do {
+            try await serve(prometheus)
+        } catch {
+            await log.flush()
+            throw error
+        }
+        await log.flush()
+    }
+
+    private func serve(_ prometheus: PrometheusMetricsFactory) async throws {
         let (catalog, backend) = try makeBackend()
         var server = CallServer(
             address: address.address, catalog: catalog, backend: backend, prometheus: prometheus,

@@ -116,7 +116,7 @@ struct CallTests {
         #expect(fault["vector"] as? Int == 14)
         #expect((fault["symbol"] as? String)?.hasPrefix("crash+0x") == true)
         #expect(fault["address"] as? String == "0x0")
-        #expect(server.log.contains("in `crash`+0x"))
+        #expect(server.logs("in `crash`+0x"))
     }
 
     @Test("a call is stopped at the server's limit, or at the request's if that is less")

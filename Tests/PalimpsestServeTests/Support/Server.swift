@@ -10,14 +10,19 @@ final class Server: @unchecked Sendable {
     let place: String
 
     /// Starts it on a free port, unless the arguments say where, and waits until it listens.
-    init(_ arguments: [String]) throws {
+    /// - Parameter errors: takes its log; nil for a file, which `log` reads.
+    init(_ arguments: [String], errors pipe: Pipe? = nil) throws {
         scratch = try Scratch()
         let (output, errors) = (try scratch.file("output"), try scratch.file("errors"))
         process.executableURL = try BuiltProduct.url("palimpsest-serve")
         process.arguments = arguments + (arguments.contains("--socket") ? [] : ["--port", "0"])
         process.standardInput = FileHandle.nullDevice
         process.standardOutput = try FileHandle(forWritingTo: output)
-        process.standardError = try FileHandle(forWritingTo: errors)
+        if let pipe {
+            process.standardError = pipe
+        } else {
+            process.standardError = try FileHandle(forWritingTo: errors)
+        }
         let exited = exited
         process.terminationHandler = { _ in exited.signal() }
         try process.run()
@@ -57,6 +62,16 @@ final class Server: @unchecked Sendable {
 
     var log: String {
         (try? String(decoding: Data(contentsOf: scratch.url.appendingPathComponent("errors")), as: UTF8.self)) ?? ""
+    }
+
+    /// Whether the log comes to have it.
+    func logs(_ text: String, within seconds: Double = 20) -> Bool {
+        let deadline = Date(timeIntervalSinceNow: seconds)
+        while !log.contains(text) {
+            guard Date() < deadline else { return false }
+            usleep(5_000)
+        }
+        return true
     }
 
     func signal(_ number: Int32) { kill(process.processIdentifier, number) }
