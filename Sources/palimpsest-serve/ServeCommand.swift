@@ -114,6 +114,7 @@ struct ServeCommand: AsyncParsableCommand {
         server.connectionCount = limits.maxConnections
         server.requestLimits = RequestLimits(
             bodyByteCount: limits.maxBody, call: limits.callTimeout, showsFaults: showFaults)
+        server.hosts = HostPolicy(listeningHost: address.host, allowed: address.allowHost)
         server.drain = limits.drain
         let socket = address.socket
         do {

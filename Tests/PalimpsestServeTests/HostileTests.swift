@@ -14,16 +14,22 @@ struct HostileTests {
         "bytes that are not a request get an answer that says so, and end the connection",
         arguments: [
             ("GARBAGE\r\n\r\n", 400), ("\0\0\0\0\0\0\0\0\r\n\r\n", 400),
-            ("FROB /health HTTP/1.1\r\nHost: x\r\n\r\n", 400),
-            ("GET /health HTTP/3.0\r\nHost: x\r\n\r\n", 400), ("GET /health HTTP/2.0\r\nHost: x\r\n\r\n", 400),
-            ("GET /health\r\n\r\n", 400), ("GET  HTTP/1.1\r\n\r\n", 400),
-            ("GET /health HTTP/1.1\r\nHost x\r\n\r\n", 400), ("GET /health HTTP/1.1\r\n: x\r\n\r\n", 400),
-            ("GET /health HTTP/1.1\r\nA b: x\r\n\r\n", 400), ("GET /health HTTP/1.1\r\nA: \0\r\n\r\n", 400),
-            ("POST /call/add HTTP/1.1\r\nContent-Length: -1\r\n\r\n", 400),
-            ("POST /call/add HTTP/1.1\r\nContent-Length: 1x\r\n\r\n", 400),
-            ("POST /call/add HTTP/1.1\r\nContent-Length: 99999999999999999999\r\n\r\n", 400),
-            ("POST /call/add HTTP/1.1\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n[1,2]", 400),
-            ("POST /call/add HTTP/1.1\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
+            ("FROB /health HTTP/1.1\r\nHost: localhost\r\n\r\n", 400),
+            ("GET /health HTTP/3.0\r\nHost: localhost\r\n\r\n", 400),
+            ("GET /health HTTP/2.0\r\nHost: localhost\r\n\r\n", 400),
+            ("GET /health\r\n\r\n", 400), ("GET  HTTP/1.1\r\nHost: localhost\r\n\r\n", 400),
+            ("GET /health HTTP/1.1\r\nHost x\r\n\r\n", 400),
+            ("GET /health HTTP/1.1\r\nHost: localhost\r\n: x\r\n\r\n", 400),
+            ("GET /health HTTP/1.1\r\nHost: localhost\r\nA b: x\r\n\r\n", 400),
+            ("GET /health HTTP/1.1\r\nHost: localhost\r\nA: \0\r\n\r\n", 400),
+            ("POST /call/add HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n", 400),
+            ("POST /call/add HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1x\r\n\r\n", 400),
+            ("POST /call/add HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999999999999\r\n\r\n", 400),
+            ("POST /call/add HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n[1,2]", 400),
+            (
+                "POST /call/add HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+                400
+            ),
             ("\u{16}\u{3}\u{1}\u{2}\0\u{1}\0\u{1}", 400),
             ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400),
         ])
@@ -42,18 +48,19 @@ struct HostileTests {
     @Test(
         "requests that are HTTP and nothing else are answered by what is wrong with them",
         arguments: [
-            ("GET / HTTP/1.1\r\n\r\n", 404, "unknown-path"),
-            ("GET /call/../health HTTP/1.1\r\n\r\n", 405, "method-not-allowed"),
-            ("GET /%2e%2e/%2e%2e/etc/passwd HTTP/1.1\r\n\r\n", 404, "unknown-path"),
-            ("GET /call%2fadd HTTP/1.1\r\n\r\n", 404, "unknown-path"),
-            ("GET /%zz HTTP/1.1\r\n\r\n", 400, "invalid-path"), ("GET /%ff HTTP/1.1\r\n\r\n", 400, "invalid-path"),
-            ("OPTIONS * HTTP/1.1\r\n\r\n", 400, "invalid-path"),
-            ("CONNECT x:80 HTTP/1.1\r\n\r\n", 400, "invalid-path"),
-            ("TRACE /health HTTP/1.1\r\n\r\n", 405, "method-not-allowed"),
-            ("PROPFIND /call/add HTTP/1.1\r\n\r\n", 405, "method-not-allowed"),
-            ("DELETE /metrics HTTP/1.1\r\n\r\n", 405, "method-not-allowed"),
-            ("POST /call/%00 HTTP/1.1\r\nContent-Length: 0\r\n\r\n", 404, "unknown-function"),
-            ("POST /call/x/y HTTP/1.1\r\nContent-Length: 0\r\n\r\n", 404, "unknown-snapshot"),
+            ("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", 404, "unknown-path"),
+            ("GET /call/../health HTTP/1.1\r\nHost: localhost\r\n\r\n", 405, "method-not-allowed"),
+            ("GET /%2e%2e/%2e%2e/etc/passwd HTTP/1.1\r\nHost: localhost\r\n\r\n", 404, "unknown-path"),
+            ("GET /call%2fadd HTTP/1.1\r\nHost: localhost\r\n\r\n", 404, "unknown-path"),
+            ("GET /%zz HTTP/1.1\r\nHost: localhost\r\n\r\n", 400, "invalid-path"),
+            ("GET /%ff HTTP/1.1\r\nHost: localhost\r\n\r\n", 400, "invalid-path"),
+            ("OPTIONS * HTTP/1.1\r\nHost: localhost\r\n\r\n", 400, "invalid-path"),
+            ("CONNECT x:80 HTTP/1.1\r\nHost: localhost\r\n\r\n", 400, "invalid-path"),
+            ("TRACE /health HTTP/1.1\r\nHost: localhost\r\n\r\n", 405, "method-not-allowed"),
+            ("PROPFIND /call/add HTTP/1.1\r\nHost: localhost\r\n\r\n", 405, "method-not-allowed"),
+            ("DELETE /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n", 405, "method-not-allowed"),
+            ("POST /call/%00 HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n", 404, "unknown-function"),
+            ("POST /call/x/y HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n", 404, "unknown-snapshot"),
         ])
     func wrong(request: String, status: Int, kind: String) throws {
         let server = try Self.shared.get()
@@ -81,7 +88,7 @@ struct HostileTests {
         let connection = try RawConnection(server)
         let header = headers.isEmpty ? "" : headers + "\r\n"
         connection.send(
-            "POST /call/add HTTP/1.1\r\n\(header)Content-Length: \(body.utf8.count)\r\n\r\n\(body)"
+            "POST /call/add HTTP/1.1\r\nHost: localhost\r\n\(header)Content-Length: \(body.utf8.count)\r\n\r\n\(body)"
                 + RawRequest.get("/health"))
         let reply = try #require(connection.reply(within: 5), "no answer")
         #expect(reply.status == status)
@@ -106,8 +113,9 @@ struct HostileTests {
         let long = String(repeating: "a", count: 5_000)
         for request in [
             RawRequest.get("/health", "X-Long: \(long)"), RawRequest.get("/\(long)"),
-            "GET /health HTTP/1.1\r\n" + (0..<101).map { "X-\($0): y\r\n" }.joined() + "\r\n",
-            "GET /health HTTP/1.1\r\n" + (0..<50).map { "X-\($0): \(long.prefix(100))\r\n" }.joined() + "\r\n",
+            "GET /health HTTP/1.1\r\nHost: localhost\r\n" + (0..<101).map { "X-\($0): y\r\n" }.joined() + "\r\n",
+            "GET /health HTTP/1.1\r\nHost: localhost\r\n" + (0..<50).map { "X-\($0): \(long.prefix(100))\r\n" }.joined()
+                + "\r\n",
         ] {
             let connection = try RawConnection(server)
             connection.send(request)
@@ -118,7 +126,7 @@ struct HostileTests {
         }
         // Endless: nobody waits for its end.
         let connection = try RawConnection(server)
-        connection.send("GET /health HTTP/1.1\r\nX: ")
+        connection.send("GET /health HTTP/1.1\r\nHost: localhost\r\nX: ")
         for _ in 0..<100 { connection.send(long) }
         #expect(connection.reply(within: 5)?.status == 431)
         let just = try RawConnection(server)
@@ -131,7 +139,9 @@ struct HostileTests {
     func hugeBodies() throws {
         let server = try Server(host: "--max-body", "1000")
         let announced = try RawConnection(server)
-        announced.send("POST /call/echo HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: 1001\r\n\r\n")
+        announced.send(
+            "POST /call/echo HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 1001\r\n\r\n"
+        )
         let reply = try #require(announced.reply(within: 5))
         #expect(reply.status == 413)
         #expect(try reply.problem() == "body-too-large")
@@ -139,12 +149,14 @@ struct HostileTests {
         #expect(announced.ends(within: 5))
         // The answer arrives although all of it is sent.
         let chunked = try RawConnection(server)
-        chunked.send("POST /call/echo HTTP/1.1\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n")
+        chunked.send(
+            "POST /call/echo HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+        )
         for _ in 0..<1_000 where chunked.send("400\r\n" + String(repeating: "a", count: 1_024) + "\r\n") {}
         #expect(chunked.reply(within: 5)?.status == 413)
         // A GET's body, too, ends with the connection.
         let get = try RawConnection(server)
-        get.send("GET /health HTTP/1.1\r\nContent-Length: 1000000000\r\n\r\n")
+        get.send("GET /health HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000000\r\n\r\n")
         let health = try #require(get.reply(within: 5))
         #expect(health.status == 200)
         #expect(health.headers["connection"] == "close")
@@ -162,7 +174,7 @@ struct HostileTests {
         resting.send(RawRequest.get("/health"))
         #expect(resting.reply()?.status == 200)
         let start = Date()
-        for byte in "GET /health HTTP/1.1\r\nX-Slow: abcdefghijklmnopqrstuvwxyz" {
+        for byte in "GET /health HTTP/1.1\r\nHost: localhost\r\nX-Slow: abcdefghijklmnopqrstuvwxyz" {
             guard dripping.send(String(byte)), !dripping.ends(within: 0.05) else { break }
         }
         #expect(Date().timeIntervalSince(start) < 2)
@@ -174,7 +186,8 @@ struct HostileTests {
     @Test("a body that does not arrive, or drips, gets 408 after its time")
     func slowBody() throws {
         let server = try Server(host: "--request-timeout", "400ms", "--idle-timeout", "10s")
-        let head = "POST /call/add HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n["
+        let head =
+            "POST /call/add HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n["
         let silent = try RawConnection(server)
         silent.send(head)
         let reply = try #require(silent.reply(within: 5))
@@ -211,7 +224,9 @@ struct HostileTests {
     func truncatedBody() throws {
         let server = try Self.shared.get()
         let connection = try RawConnection(server)
-        connection.send("POST /call/add HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n[1,2]")
+        connection.send(
+            "POST /call/add HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n[1,2]"
+        )
         connection.closeSending()
         let reply = connection.reply(within: 5)
         #expect(reply == nil || reply?.status == 400)
@@ -238,7 +253,9 @@ struct HostileTests {
     @Test("an answer to HEAD has no body, and the connection goes on")
     func head() throws {
         let connection = try RawConnection(try Self.shared.get())
-        connection.send("HEAD /health HTTP/1.1\r\n\r\nHEAD /nothing HTTP/1.1\r\n\r\n" + RawRequest.get("/health"))
+        connection.send(
+            "HEAD /health HTTP/1.1\r\nHost: localhost\r\n\r\nHEAD /nothing HTTP/1.1\r\nHost: localhost\r\n\r\n"
+                + RawRequest.get("/health"))
         let reply = try #require(connection.reply(isHead: true))
         #expect(reply.status == 200)
         #expect(reply.headers["content-length"] == "18")
@@ -265,7 +282,7 @@ struct HostileTests {
         ])
     func close(version: String, closes: Bool) throws {
         let connection = try RawConnection(try Self.shared.get())
-        connection.send("GET /health HTTP/\(version)\r\n\r\n")
+        connection.send("GET /health HTTP/\(version)\r\nHost: localhost\r\n\r\n")
         let reply = try #require(connection.reply())
         #expect(reply.status == 200)
         #expect((reply.headers["connection"] == "close") == closes)

@@ -52,7 +52,9 @@ struct LifeTests {
         let server = try Server(guest: "--drain-timeout", "300ms", "--request-timeout", "60s", "--idle-timeout", "60s")
         let silent = try RawConnection(server)
         let half = try RawConnection(server)
-        half.send("POST /call/add HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n[")
+        half.send(
+            "POST /call/add HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n["
+        )
         usleep(200_000)
         server.signal(SIGTERM)
         #expect(server.exitStatus(within: 10) == 0)

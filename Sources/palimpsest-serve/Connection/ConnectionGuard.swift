@@ -9,9 +9,9 @@ import NIOHTTPTypesHTTP1
 /// - A request that does not arrive in time fails with `RequestTimeout`, and a client that does not take its answer in
 ///   time is cut off. (A header that does not arrive counts as idle, which Hummingbird limits.)
 /// - An answer that begins before its request has arrived ends the connection: nobody wants the rest of a body that was
-///   too large. It ends in steps, so that the answer arrives: half of it is closed, the rest read for a moment.
+///   too large. It ends in steps, so that the answer arrives: see `LingeringHandler`.
 /// - A client that goes away, or closes its half of the connection, while its request is being answered ends the call.
-/// - What is not HTTP gets an answer that says so, where Hummingbird's is empty.
+/// - What is not HTTP, or refused for how it is written, gets an answer that says so, where Hummingbird's is empty.
 final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPRequestPart
     typealias InboundOut = HTTPRequestPart
@@ -22,8 +22,8 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
         case open
         /// The answer that is being written is the last one.
         case closing
-        /// It has been written; whatever arrives is thrown away.
-        case lingering
+        /// It has been written; nothing is read any more.
+        case ended
     }
 
     private let limits: ConnectionLimits
@@ -33,12 +33,11 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     private var isReading = false
     /// Requests whose head has arrived and whose answer has not been written.
     private var unanswered = 0
-    private var inputIsClosed = false
     private var isQuiescing = false
     /// A request asked for it, or for another protocol: the parser reads nothing that comes behind such a one.
     private var mustClose = false
     /// What is wrong with the bytes that arrived: no request can come behind it.
-    private var malformed: Problem?
+    private var malformed: RequestRefusal?
     private var readTimer: Scheduled<Void>?
     private var writeTimer: Scheduled<Void>?
     /// Of the last answer.
@@ -52,7 +51,7 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     // MARK: - Requests
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        guard phase != .lingering, malformed == nil else { return }
+        guard phase != .ended, malformed == nil else { return }
         switch unwrapInboundIn(data) {
         case .head(let head):
             isReading = true
@@ -72,7 +71,6 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     /// Most requests arrive in one piece and need no timer.
     func channelReadComplete(context: ChannelHandlerContext) {
         if isReading, readTimer == nil { startReadTimer(context) }
-        if phase == .lingering { context.read() }
         context.fireChannelReadComplete()
     }
 
@@ -89,18 +87,22 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         switch error {
         case let error as HTTPParserError:
-            malformed = malformed ?? problem(error)
-            context.fireErrorCaught(error)
+            refuse(context, RequestRefusal(problem: problem(error), isHead: false))
         case is HTTP1TypeConversionError:
-            // Hummingbird answers the parser's errors only.
-            malformed = malformed ?? .malformedRequest("Its method is not a token.")
-            context.fireErrorCaught(HTTPParserError.invalidMethod)
+            refuse(context, RequestRefusal(problem: .malformedRequest("Its method is not a token."), isHead: false))
+        case let error as RequestRefusal: refuse(context, error)
         default:
             // Behind bytes that are not HTTP the parser complains about each that follows.
-            guard malformed == nil, phase != .lingering else { return }
+            guard malformed == nil, phase != .ended else { return }
             client.end()
             context.fireErrorCaught(error)
         }
+    }
+
+    /// Hummingbird answers the parser's errors only, once it has answered what came before.
+    private func refuse(_ context: ChannelHandlerContext, _ refusal: RequestRefusal) {
+        malformed = malformed ?? refusal
+        context.fireErrorCaught(HTTPParserError.unknown)
     }
 
     private func problem(_ error: HTTPParserError) -> Problem {
@@ -122,12 +124,15 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     private func write(_ head: HTTPResponse, _ context: ChannelHandlerContext, _ promise: EventLoopPromise<Void>?) {
         var head = head
         // Hummingbird's own answer to what is not HTTP is the only one without a type.
-        let answer = head.headerFields[.contentType] == nil ? malformed.map { Answer($0) } : nil
+        let refusal = head.headerFields[.contentType] == nil ? malformed : nil
+        let answer = refusal.map { Answer($0.problem) }
         if let answer { head = answer.head }
         if isReading || (isQuiescing || mustClose) && unanswered <= 1 { head.headerFields[.connection] = "close" }
         if head.headerFields[.connection] == "close" { phase = .closing }
         context.write(wrapOutboundOut(.head(head)), promise: promise)
-        if let answer { context.write(wrapOutboundOut(.body(ByteBuffer(string: answer.body))), promise: nil) }
+        if let answer, refusal?.isHead == false {
+            context.write(wrapOutboundOut(.body(ByteBuffer(string: answer.body))), promise: nil)
+        }
     }
 
     private func writeEnd(
@@ -140,7 +145,9 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
             isFlushing = false
             writeTimer?.cancel()
             writeTimer = nil
-            if phase == .closing { linger(context) }
+            guard phase == .closing else { return }
+            phase = .ended
+            context.triggerUserOutboundEvent(LingeringHandler.Begin(), promise: nil)
         }
         context.write(wrapOutboundOut(.end(trailers)), promise: promise)
     }
@@ -154,28 +161,11 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
         }
     }
 
-    private func linger(_ context: ChannelHandlerContext) {
-        phase = .lingering
-        guard !inputIsClosed else { return context.close(promise: nil) }
-        context.close(mode: .output, promise: nil)
-        // From here on nobody else asks for more, and what lies unread when the connection is closed resets it.
-        context.read()
-        context.eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(limits.linger)) {
-            context.close(promise: nil)
-        }
-    }
-
     // MARK: - The connection
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         switch event {
-        case ChannelEvent.inputClosed:
-            inputIsClosed = true
-            if phase == .lingering {
-                context.close(promise: nil)
-            } else if unanswered > 0, malformed == nil {
-                client.end()
-            }
+        case ChannelEvent.inputClosed: if unanswered > 0, malformed == nil { client.end() }
         case is ChannelShouldQuiesceEvent: isQuiescing = true
         default: break
         }

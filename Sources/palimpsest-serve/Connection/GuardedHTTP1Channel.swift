@@ -30,7 +30,8 @@ struct GuardedHTTP1Channel: ServerChildChannel {
         return http1(client).setup(channel: channel, logger: logger).flatMapThrowing { connection in
             let pipeline = channel.pipeline.syncOperations
             let codec = try pipeline.handler(type: HTTP1ToHTTPServerCodec.self)
-            try pipeline.addHandler(KeepAliveHandler(), position: .before(codec))
+            try pipeline.addHandlers([RequestHeadHandler(), KeepAliveHandler()], position: .before(codec))
+            try pipeline.addHandler(LingeringHandler(limits: limits), position: .first)
             return Value(connection: connection, client: client)
         }
     }

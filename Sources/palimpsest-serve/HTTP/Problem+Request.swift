@@ -77,6 +77,31 @@ extension Problem {
         ).closingConnection()
     }
 
+    /// RFC 9112 section 6.1.
+    static let unsupportedTransferCoding = Problem(
+        kind: "unsupported-transfer-coding", status: .notImplemented, title: "The transfer coding is not implemented",
+        detail: "Expected 'Transfer-Encoding: chunked', and no other coding."
+    ).closingConnection()
+
+    static func misdirectedHost(_ host: String) -> Problem {
+        Problem(
+            kind: "misdirected-request", status: .misdirectedRequest, title: "The request is not for this server",
+            detail: "It is for '\(host)'. On this machine, the server answers to addresses, to localhost and to names "
+                + "that it was told to answer to (--allow-host).")
+    }
+
+    /// RFC 9110 section 7.4.
+    static let misdirectedScheme = Problem(
+        kind: "misdirected-request", status: .misdirectedRequest, title: "The request is not for this server",
+        detail: "It is for a URI that is not http."
+    ).closingConnection()
+
+    static func expectationFailed(found: String) -> Problem {
+        Problem(
+            kind: "expectation-failed", status: .expectationFailed, title: "The expectation cannot be met",
+            detail: "Expected '100-continue' or no Expect, found '\(found)'.")
+    }
+
     static func headerTooLarge(limit: Int, fieldLimit: Int) -> Problem {
         Problem(
             kind: "header-too-large", status: .requestHeaderFieldsTooLarge, title: "The request's header is too large",

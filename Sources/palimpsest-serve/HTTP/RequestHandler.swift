@@ -11,6 +11,7 @@ import ToolSupport
 struct RequestHandler: Sendable {
     let catalog: FunctionCatalog
     let backend: any CallBackend
+    let hosts: HostPolicy
     let limits: RequestLimits
     let connectionLimits: ConnectionLimits
     let readiness: Readiness
@@ -27,13 +28,16 @@ struct RequestHandler: Sendable {
         defer { metrics.requestEnded(route: name, status: status?.code, duration: .now - start) }
         let answer: Answer
         do {
+            guard hosts.accepts(request.head.authority, at: channel.localAddress) else {
+                throw Problem.misdirectedHost(request.head.authority ?? "")
+            }
             let route = try Route(path: request.head.path ?? "")
             name = route.name
             guard route.methods.contains(request.method) else {
                 throw Problem.methodNotAllowed(request.method.rawValue, allowed: route.methods)
             }
-            if request.expectsContinue, case .call = route { try await permit(request, writer) }
-            answer = try await self.answer(to: request, route)
+            try request.checkExpectation()
+            answer = try await self.answer(to: request, route, writer)
         } catch let problem as Problem {
             answer = Answer(problem)
         }
@@ -42,9 +46,11 @@ struct RequestHandler: Sendable {
         try await answer.write(to: writer, withoutBody: request.method == .head)
     }
 
-    private func answer(to request: Request, _ route: Route) async throws -> Answer {
+    private func answer(
+        to request: Request, _ route: Route, _ writer: borrowing ResponseWriter
+    ) async throws -> Answer {
         switch route {
-        case .call(let snapshot, let function): return try await call(function, of: snapshot, request)
+        case .call(let snapshot, let function): return try await call(function, of: snapshot, request, writer)
         case .functions(let snapshot): return Answer(try catalog.json(of: snapshot))
         case .health: return Answer(["status": .string("alive")])
         case .ready:
@@ -57,12 +63,16 @@ struct RequestHandler: Sendable {
 
     // MARK: - Calls
 
-    private func call(_ name: String, of snapshot: String, _ request: Request) async throws -> Answer {
+    private func call(
+        _ name: String, of snapshot: String, _ request: Request, _ writer: borrowing ResponseWriter
+    ) async throws -> Answer {
         // In this order: what can be said without the body is said before it.
         let function = try catalog.function(name, of: snapshot)
         let timeLimit = try CallDeadline.limit(request.headers, limits.call)
-        let bytes = try await request.jsonBody(
-            limit: limits.bodyByteCount, timeLimit: connectionLimits.transfer)
+        try request.checkBody(limit: limits.bodyByteCount)
+        // curl waits a second for it before it sends a large body.
+        if request.awaitsContinue { try await writer.writeInformationalHead(HTTPResponse(status: .continue)) }
+        let bytes = try await request.jsonBody(limit: limits.bodyByteCount, timeLimit: connectionLimits.transfer)
         let arguments = try decode(bytes, function)
         do throws(SandboxPoolError) {
             let result = try await backend.call(
@@ -91,13 +101,6 @@ struct RequestHandler: Sendable {
         }
     }
 
-    /// `100 Continue`, which curl waits a second for before it sends a large body. Not for one that is refused anyway.
-    private func permit(_ request: Request, _ writer: borrowing ResponseWriter) async throws {
-        let announced = request.headers[.contentLength].flatMap { Int($0) } ?? 0
-        guard announced <= limits.bodyByteCount else { return }
-        try await writer.writeInformationalHead(HTTPResponse(status: .continue))
-    }
-
     // MARK: - The log
 
     /// What a client must not see: the whole of an error. Guests choose parts of it, so control characters are escaped.
@@ -112,8 +115,4 @@ struct RequestHandler: Sendable {
         logger.debug(
             "\(request.method.rawValue) \(Terminal.escaped(request.head.path ?? "")): \(answer.status.code)")
     }
-}
-
-extension Request {
-    fileprivate var expectsContinue: Bool { headers[.expect]?.lowercased() == "100-continue" }
 }

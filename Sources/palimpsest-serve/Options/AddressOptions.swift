@@ -14,6 +14,12 @@ struct AddressOptions: ParsableArguments {
         completion: .file())
     var socket: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "A name that requests may be addressed to, besides localhost and this machine's own; may be repeated. On "
+                + "addresses other machines reach, all are answered unless this is given.", valueName: "name"))
+    var allowHost: [AllowedHost] = []
+
     /// sockaddr_un(7), less the NUL.
     private static let socketPathLimit = 107
 

@@ -11,6 +11,7 @@ struct CallServer: Sendable {
     var connectionLimits = ConnectionLimits()
     var connectionCount = 1_024
     var requestLimits = RequestLimits()
+    var hosts = HostPolicy()
     var drain = DrainLimits()
     let catalog: FunctionCatalog
     let backend: any CallBackend
@@ -24,7 +25,7 @@ struct CallServer: Sendable {
         let readiness = Readiness()
         let connections = ConnectionRegistry(metrics: prometheus)
         let handler = RequestHandler(
-            catalog: catalog, backend: backend, limits: requestLimits, connectionLimits: connectionLimits,
+            catalog: catalog, backend: backend, hosts: hosts, limits: requestLimits, connectionLimits: connectionLimits,
             readiness: readiness, metrics: ServerMetrics(factory: prometheus), prometheus: prometheus, logger: logger)
         let channel = GuardedHTTP1Channel(limits: connectionLimits, connections: connections) {
             try await handler.respond(to: $0, writer: $1, channel: $2)

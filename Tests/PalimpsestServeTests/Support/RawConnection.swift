@@ -96,11 +96,11 @@ final class RawConnection {
 /// A request as bytes.
 enum RawRequest {
     static func call(_ function: String, _ body: String, _ headers: String...) -> String {
-        let lines = ["POST /call/\(function) HTTP/1.1", "Host: x", "Content-Type: application/json"] + headers
+        let lines = ["POST /call/\(function) HTTP/1.1", "Host: localhost", "Content-Type: application/json"] + headers
         return lines.joined(separator: "\r\n") + "\r\nContent-Length: \(body.utf8.count)\r\n\r\n" + body
     }
 
     static func get(_ path: String, _ headers: String...) -> String {
-        (["GET \(path) HTTP/1.1", "Host: x"] + headers).joined(separator: "\r\n") + "\r\n\r\n"
+        (["GET \(path) HTTP/1.1", "Host: localhost"] + headers).joined(separator: "\r\n") + "\r\n\r\n"
     }
 }

@@ -116,6 +116,8 @@ struct Reply {
     /// Names in lower case.
     let headers: [String: String]
     let body: [UInt8]
+    /// Of answers `100 Continue` in front of it.
+    let interimCount: Int
 
     var text: String { String(decoding: body, as: UTF8.self) }
 
@@ -135,19 +137,24 @@ struct Reply {
         return String(try #require(type.split(separator: ":").last))
     }
 
-    private init(status: Int, headers: [String: String], body: [UInt8]) {
+    private init(status: Int, headers: [String: String], body: [UInt8], interimCount: Int) {
         self.status = status
         self.headers = headers
         self.body = body
+        self.interimCount = interimCount
     }
 
-    /// The first answer in `bytes`, and how many of them it takes; nil if it is not whole. `100 Continue` is skipped.
-    static func first(_ bytes: [UInt8], isHead: Bool = false) -> (reply: Reply, byteCount: Int)? {
+    /// The first answer in `bytes`, behind any `100 Continue`, and how many bytes it takes; nil if it is not whole.
+    static func first(
+        _ bytes: [UInt8], isHead: Bool = false, interimCount: Int = 0
+    ) -> (reply: Reply, byteCount: Int)? {
         guard let end = bytes.firstRange(of: Array("\r\n\r\n".utf8)) else { return nil }
         let lines = String(decoding: bytes[..<end.lowerBound], as: UTF8.self).components(separatedBy: "\r\n")
         guard let status = lines[0].split(separator: " ").dropFirst().first.flatMap({ Int($0) }) else { return nil }
         if status == 100 {
-            return first(Array(bytes[end.upperBound...])).map { ($0.reply, $0.byteCount + end.upperBound) }
+            let rest = Array(bytes[end.upperBound...])
+            return first(rest, isHead: isHead, interimCount: interimCount + 1)
+                .map { ($0.reply, $0.byteCount + end.upperBound) }
         }
         var headers: [String: String] = [:]
         for line in lines.dropFirst() {
@@ -157,6 +164,7 @@ struct Reply {
         let count = isHead ? 0 : headers["content-length"].flatMap { Int($0) } ?? 0
         guard bytes.count >= end.upperBound + count else { return nil }
         let body = Array(bytes[end.upperBound..<end.upperBound + count])
-        return (Reply(status: status, headers: headers, body: body), end.upperBound + count)
+        let reply = Reply(status: status, headers: headers, body: body, interimCount: interimCount)
+        return (reply, end.upperBound + count)
     }
 }
