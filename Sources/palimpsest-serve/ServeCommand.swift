@@ -106,12 +106,15 @@ struct ServeCommand: AsyncParsableCommand {
     }
 
     private func serve(_ prometheus: PrometheusMetricsFactory) async throws {
+        DescriptorLimit.raise()
         let (catalog, backend) = try makeBackend()
+        let logger = Logger(label: "palimpsest.serve")
         var server = CallServer(
             address: address.address, catalog: catalog, backend: backend, prometheus: prometheus,
-            logger: Logger(label: "palimpsest.serve"))
+            logger: logger)
         server.connectionLimits = limits.connection
-        server.connectionCount = limits.maxConnections
+        server.connectionCount = DescriptorLimit.connectionCount(
+            atMost: limits.maxConnections, others: sandboxCount * DescriptorLimit.perSandbox, logger: logger)
         server.requestLimits = RequestLimits(
             bodyByteCount: limits.maxBody, call: limits.callTimeout, showsFaults: showFaults)
         server.hosts = HostPolicy(listeningHost: address.host, allowed: address.allowHost)
@@ -125,6 +128,11 @@ struct ServeCommand: AsyncParsableCommand {
                 .unavailable, kind: "cannotListen",
                 "Cannot listen on \(socket ?? "\(address.host) port \(address.port)"): \(error).")
         }
+    }
+
+    /// At most.
+    private var sandboxCount: Int {
+        noSandbox ? 0 : pool.configuration(sandbox: sandbox.configuration).sandboxCount.upperBound
     }
 
     private func makeBackend() throws -> (FunctionCatalog, any CallBackend) {

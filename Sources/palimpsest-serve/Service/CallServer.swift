@@ -34,7 +34,13 @@ struct CallServer: Sendable {
             configuration: ServerConfiguration(
                 address: address,
                 availableConnectionsDelegate: MaximumAvailableConnections(connectionCount, logger: logger)),
-            onServerRunning: { whenListening($0.localAddress) },
+            onServerRunning: { [prometheus, logger] channel in
+                try? await channel.eventLoop.submit {
+                    try channel.pipeline.syncOperations.addHandler(
+                        AcceptPauseHandler(metrics: prometheus, logger: logger), position: .first)
+                }.get()
+                whenListening(channel.localAddress)
+            },
             eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: logger)
         // They are told of a shutdown in reverse, one after the other has ended.
         let group = ServiceGroup(

@@ -10,12 +10,17 @@ final class Server: @unchecked Sendable {
     let place: String
 
     /// Starts it on a free port, unless the arguments say where, and waits until it listens.
-    /// - Parameter errors: takes its log; nil for a file, which `log` reads.
-    init(_ arguments: [String], errors pipe: Pipe? = nil) throws {
+    /// - Parameters:
+    ///   - errors: takes its log; nil for a file, which `log` reads.
+    ///   - limits: `ulimit`'s, for the server alone.
+    init(_ arguments: [String], errors pipe: Pipe? = nil, limits: String = "") throws {
         scratch = try Scratch()
         let (output, errors) = (try scratch.file("output"), try scratch.file("errors"))
-        process.executableURL = try BuiltProduct.url("palimpsest-serve")
-        process.arguments = arguments + (arguments.contains("--socket") ? [] : ["--port", "0"])
+        process.executableURL = URL(fileURLWithPath: "/bin/sh")
+        process.arguments =
+            ["-c", "\(limits.isEmpty ? "" : "ulimit \(limits) && ")exec \"$0\" \"$@\""]
+            + [try BuiltProduct.url("palimpsest-serve").path] + arguments
+            + (arguments.contains("--socket") ? [] : ["--port", "0"])
         process.standardInput = FileHandle.nullDevice
         process.standardOutput = try FileHandle(forWritingTo: output)
         if let pipe {
@@ -72,6 +77,14 @@ final class Server: @unchecked Sendable {
             usleep(5_000)
         }
         return true
+    }
+
+    /// Has the kernel allow it so many descriptors from now on.
+    func limitDescriptors(_ count: Int) throws {
+        let (status, _, errors) = try BuiltProduct.run(
+            URL(fileURLWithPath: "/usr/bin/prlimit"),
+            ["--pid", "\(process.processIdentifier)", "--nofile=\(count):"])
+        guard status == 0 else { throw Failure("prlimit: \(errors)") }
     }
 
     func signal(_ number: Int32) { kill(process.processIdentifier, number) }
