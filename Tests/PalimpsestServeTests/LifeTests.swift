@@ -3,8 +3,8 @@ import Testing
 
 @Suite("Start and end of the server")
 struct LifeTests {
-    /// Rounds that take a good second, on a slow machine several.
-    private static let longLoop = RawRequest.call("loop", "[2000000000]")
+    /// Rounds that take some seconds.
+    private static let longLoop = RawRequest.call("loop", "[6000000000]")
 
     @Test(
         "SIGTERM and SIGINT let a running call end, take no new connection, and exit with 0",
@@ -16,19 +16,19 @@ struct LifeTests {
         resting.send(RawRequest.get("/health"))
         #expect(resting.reply()?.status == 200)
         connection.send(LifeTests.longLoop)
-        usleep(200_000)
+        #expect(server.isAnswering(1))
         server.signal(signal)
-        #expect(resting.ends(within: 5))
+        #expect(resting.ends(within: 60))
         #expect(throws: Failure.self) {
-            for _ in 0..<100 {
+            for _ in 0..<1_000 {
                 _ = try RawConnection(server)
                 usleep(20_000)
             }
         }
         let reply = try #require(connection.reply(within: 60))
-        #expect(reply.text == #"{"result":2000000000}"#)
+        #expect(reply.text == #"{"result":6000000000}"#)
         #expect(reply.headers["connection"] == "close")
-        #expect(server.exitStatus(within: 10) == 0)
+        #expect(server.exitStatus(within: 60) == 0)
     }
 
     @Test("a call that does not end in time is stopped and told so, and the exit is 0 all the same")
@@ -36,15 +36,13 @@ struct LifeTests {
         let server = try Server(guest: "--call-timeout", "60s", "--drain-timeout", "300ms")
         let connection = try RawConnection(server)
         connection.send(RawRequest.call("spin", "[]"))
-        usleep(200_000)
-        let start = Date()
+        #expect(server.isAnswering(1))
         server.signal(SIGTERM)
-        let reply = try #require(connection.reply(within: 20))
+        let reply = try #require(connection.reply(within: 50))
         #expect(reply.status == 503)
         #expect(try reply.problem() == "shutting-down")
         #expect(reply.headers["retry-after"] != nil)
-        #expect(server.exitStatus(within: 10) == 0)
-        #expect(Date().timeIntervalSince(start) < 10)
+        #expect(server.exitStatus(within: 60) == 0)
     }
 
     @Test("clients that do nothing, or half a request, do not hold up the end")
@@ -55,9 +53,10 @@ struct LifeTests {
         half.send(
             "POST /call/add HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n["
         )
-        usleep(200_000)
+        #expect(server.isAnswering(1))
         server.signal(SIGTERM)
-        #expect(server.exitStatus(within: 10) == 0)
+        // Before any of their own time limits.
+        #expect(server.exitStatus(within: 50) == 0)
         withExtendedLifetime((silent, half)) {}
     }
 
@@ -72,7 +71,7 @@ struct LifeTests {
         #expect(try reply.problem() == "shutting-down")
         #expect(try server.get("/health").status == 200)
         #expect(try server.call("add", "[1,2]").text == #"{"result":3}"#)
-        #expect(server.exitStatus(within: 20) == 0)
+        #expect(server.exitStatus(within: 60) == 0)
     }
 
     private func start(_ arguments: String...) throws -> (status: Int32, output: String, errors: String) {

@@ -79,6 +79,16 @@ final class Server: @unchecked Sendable {
         return true
     }
 
+    /// Whether it comes to answer so many requests at a time, besides the one that asks.
+    func isAnswering(_ count: Int, within seconds: Double = 60) -> Bool {
+        let deadline = Date(timeIntervalSinceNow: seconds)
+        while (try? get("/metrics").text.contains("palimpsest_http_requests_in_flight \(count + 1)\n")) != true {
+            guard Date() < deadline else { return false }
+            usleep(5_000)
+        }
+        return true
+    }
+
     /// Has the kernel allow it so many descriptors from now on.
     func limitDescriptors(_ count: Int) throws {
         let (status, _, errors) = try BuiltProduct.run(
