@@ -107,6 +107,26 @@ struct ELFTests {
         }
     }
 
+    @Test("a segment without memory is passed over if it has nothing in the file either, and refused if it has")
+    func emptySegments() throws {
+        for index in 0..<3 {
+            let fileByteCount: UInt64 = ByteReader(bytes: Guests.behaved).number(segment(index, ELFTests.fileSize))
+            #expect(fileByteCount > 0)
+            let bytes = patched(segment(index, ELFTests.memorySize), 0 as UInt64)
+            guard case .segmentSizes(_, fileByteCount, 0)? = refusal(bytes) else {
+                Issue.record("segment \(index), of \(fileByteCount) bytes in the file and none in memory, was accepted")
+                continue
+            }
+        }
+        // The last one, without anything, and nowhere.
+        var bytes = Guests.behaved
+        for field in [ELFTests.address, ELFTests.fileSize, ELFTests.memorySize] {
+            let place = segment(2, field)
+            bytes.replaceSubrange(place..<place + 8, with: [UInt8](repeating: 0, count: 8))
+        }
+        #expect(try ELFImage(bytes).segments.count == 2)
+    }
+
     @Test("an entry point outside the code is refused")
     func entryPoint() {
         for entry in [0, 0x1000, UInt64(PAL_MAILBOX_ADDRESS), .max] as [UInt64] {

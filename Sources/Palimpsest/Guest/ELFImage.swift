@@ -74,7 +74,8 @@ struct ELFImage: Sendable {
     ) throws(GuestImageError) -> [Segment] {
         var found: [(index: Int, segment: Segment)] = []
         for (index, header) in headers.enumerated() where header.type == ELFProgramHeader.load {
-            guard header.memoryByteCount > 0 else { continue }
+            // Linkers write headers of nothing. One of nothing in memory but something in the file is none of those.
+            guard header.memoryByteCount > 0 || header.fileByteCount > 0 else { continue }
             found.append((index, try checked(header, index, reader)))
         }
         guard !found.isEmpty else { throw .noSegments }
