@@ -12,13 +12,21 @@ struct SymbolRecords {
 
     struct Symbol {
         let address: GuestVirtualAddress
+        /// 0 for a label: it has no size, or was not given one.
         let byteCount: Untrusted<UInt64>
+        /// Of a label, the bytes that it may name, if nothing else does: to the end of its section in an ELF file; in lines,
+        /// which say nothing of sections, only the one that it is at.
+        let room: Untrusted<UInt64>
         /// Where its name starts.
         let nameOffset: Int
+
+        var isLabel: Bool { byteCount == 0 }
     }
 
-    /// STT_OBJECT, STT_FUNC.
-    private static let types: ClosedRange<UInt8> = 1...2
+    /// STT_NOTYPE, which assemblers give to what they were told nothing of; STT_OBJECT, STT_FUNC, STT_GNU_IFUNC.
+    private static let types: Set<UInt8> = [0, 1, 2, 10]
+    private static let untyped: UInt8 = 0
+    private static let compilerLabel = Array(".L".utf8)
     private static let elfByteCount = 24
 
     let bytes: [UInt8]
@@ -43,20 +51,33 @@ struct SymbolRecords {
     // MARK: - ELF
 
     private func forEachELFSymbol(_ limit: Int, _ visit: (Symbol) -> Void) -> Int {
-        guard let (table, names) = ELFSections(bytes)?.symbolTable else { return 0 }
+        guard let sections = ELFSections(bytes), let (table, names) = sections.symbolTable else { return 0 }
         let reader = ByteReader(bytes: bytes)
         let count = min(table.count / SymbolRecords.elfByteCount, limit)
         for index in 0..<count {
             let record = table.lowerBound + index * SymbolRecords.elfByteCount
-            guard SymbolRecords.types.contains(bytes[record + 4] & 15),
-                let name = reader.integer(at: record, as: UInt32.self).index(below: names.count)
+            let type = bytes[record + 4] & 15
+            guard SymbolRecords.types.contains(type),
+                let name = reader.integer(at: record, as: UInt32.self).index(below: names.count),
+                type != SymbolRecords.untyped || isNamed(names.dropFirst(name))
             else { continue }
+            let address = reader.address(at: record + 8)
+            let byteCount: Untrusted<UInt64> = reader.integer(at: record + 16)
+            let room = sections.room(at: address, inSection: reader.integer(at: record + 6))
+            // A label that is in no section names nothing: a linker script's number, a symbol that is not defined.
+            guard byteCount > 0 || room != nil else { continue }
             visit(
                 Symbol(
-                    address: reader.address(at: record + 8), byteCount: reader.integer(at: record + 16),
+                    address: address, byteCount: byteCount, room: room ?? byteCount,
                     nameOffset: names.lowerBound + name))
         }
         return count
+    }
+
+    /// Whether a person has given this name, which no compiler's label (`.L...`) is, nor one that is empty.
+    private func isNamed(_ name: Range<Int>) -> Bool {
+        guard let first = name.first, bytes[first] != 0 else { return false }
+        return !bytes[name].starts(with: SymbolRecords.compilerLabel)
     }
 
     // MARK: - Lines
@@ -89,7 +110,8 @@ struct SymbolRecords {
             place < line.upperBound
         else { return nil }
         return Symbol(
-            address: GuestVirtualAddress(rawValue: address), byteCount: Untrusted(byteCount), nameOffset: place)
+            address: GuestVirtualAddress(rawValue: address), byteCount: Untrusted(byteCount), room: Untrusted(1),
+            nameOffset: place)
     }
 
     /// 1 to 16 digits and a space, which `place` is behind afterwards.

@@ -27,31 +27,26 @@ struct SymbolTable: Sendable {
 
     // MARK: - Look-ups
 
-    private struct NamedSymbol {
-        let byteCount: Untrusted<UInt64>
-        let name: [UInt8]
-    }
-
-    /// The symbols that cover these addresses; those are left out that none does.
+    /// The symbols that name these addresses; those are left out that none does.
     func symbols(at addresses: some Collection<GuestVirtualAddress>) -> [GuestVirtualAddress: GuestSymbol] {
         guard !addresses.isEmpty else { return [:] }
-        var search = PredecessorSearch<NamedSymbol>(addresses)
+        var search = SymbolSearch<[UInt8]>(addresses)
         var room = SymbolTable.maximumSymbolCount
         let isGood = pieces { records in
             // Names are copied once a piece, not whenever a symbol is the best so far.
-            var part = PredecessorSearch<SymbolRecords.Symbol>(search.addresses)
-            room -= records.forEach(limit: room) { part.add($0, at: $0.address) }
-            search.add(part) { NamedSymbol(byteCount: $0.byteCount, name: Array(records.name(of: $0))) }
+            var part = SymbolSearch<SymbolRecords.Symbol>(search.addresses)
+            room -= records.forEach(limit: room) {
+                part.add(.init(start: $0.address, byteCount: $0.byteCount, room: $0.room, thing: $0))
+            }
+            search.add(part) { Array(records.name(of: $0)) }
         }
         guard isGood else { return [:] }
         var found: [GuestVirtualAddress: GuestSymbol] = [:]
         for (address, result) in zip(search.addresses, search.results) {
-            guard let (start, symbol) = result else { continue }
-            let offset = address.distance(above: start)
-            // One without a size is a label.
-            guard offset < symbol.byteCount || offset == 0 else { continue }
+            guard let (start, name) = result else { continue }
             found[address] = GuestSymbol(
-                name: GuestText.escaped(String(decoding: symbol.name, as: UTF8.self)), offset: offset.uncheckedValue)
+                name: GuestText.escaped(String(decoding: name, as: UTF8.self)),
+                offset: address.distance(above: start).uncheckedValue)
         }
         return found
     }
@@ -62,21 +57,40 @@ struct SymbolTable: Sendable {
     /// they are read from has. A file may give a million symbols one long name, which is in it once.
     func blob(limit: Int) -> [UInt8] {
         guard let records = allRecords() else { return [] }
-        var symbols: [SymbolRecords.Symbol] = []
-        _ = records.forEach(limit: SymbolTable.maximumSymbolCount) { symbols.append($0) }
-        symbols.sort { $0.address < $1.address }
         let limit = min(limit, records.bytes.count)
         var text: [UInt8] = []
-        for symbol in symbols {
+        for (symbol, byteCount) in SymbolTable.sized(records) {
             let name = records.name(of: symbol)
             if name.isEmpty { continue }
-            let line = SymbolTable.digits(symbol.address.rawValue) + SymbolTable.digits(symbol.byteCount.uncheckedValue)
+            let line = SymbolTable.digits(symbol.address.rawValue) + SymbolTable.digits(byteCount.uncheckedValue)
             guard line.count + name.count < limit - text.count else { break }
             text += line
             text += name
             text.append(UInt8(ascii: "\n"))
         }
         return text
+    }
+
+    /// All symbols in address order, each with as many bytes as it names. A label's are those up to the next symbol or the
+    /// end of its section, which a line knows nothing of; one in something that has a size names nothing, and is left out.
+    private static func sized(
+        _ records: SymbolRecords
+    ) -> [(symbol: SymbolRecords.Symbol, byteCount: Untrusted<UInt64>)] {
+        var symbols: [SymbolRecords.Symbol] = []
+        _ = records.forEach(limit: maximumSymbolCount) { symbols.append($0) }
+        // Of those in one place, labels are the last: they are to see what has a size there.
+        symbols.sort { ($0.address, $0.isLabel ? 1 : 0) < ($1.address, $1.isLabel ? 1 : 0) }
+        var lastByte: GuestVirtualAddress?
+        return zip(symbols.indices, symbols).compactMap { index, symbol in
+            guard symbol.isLabel, records.format == .elf else {
+                lastByte = max(lastByte ?? symbol.address, symbol.address.last(of: symbol.byteCount))
+                return (symbol, symbol.byteCount)
+            }
+            let next = index + 1 < symbols.count ? symbols[index + 1].address.distance(above: symbol.address) : nil
+            // Of labels in one place the last one counts.
+            guard lastByte.map({ $0 < symbol.address }) ?? true, next != Untrusted(0) else { return nil }
+            return (symbol, min(symbol.room, next ?? symbol.room))
+        }
     }
 
     /// All pieces as one.

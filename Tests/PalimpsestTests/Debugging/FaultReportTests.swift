@@ -106,6 +106,30 @@ struct FaultReportTests {
         #expect(fault.backtrace.first?.offset == (name == "stepInto" ? 0 : 3))
     }
 
+    @Test("behind a label of no size a fault is in the function around it; in a function of no size, in that function")
+    func labels() throws {
+        let sandbox = try make()
+        let inside = try #require(caughtFault(of: { try sandbox.call("labelInside") }))
+        #expect(inside.backtrace.count == 1 && inside.backtrace.first?.symbol == "labelInside", "\(inside.report)")
+        #expect(inside.backtrace.first?.offset ?? 0 > 2)
+        for (isTyped, name, offset) in [(true, "unsized", 2), (false, "untyped", 1)] as [(Bool, String, UInt64)] {
+            let sandbox = try make()
+            let fault = try #require(caughtFault(of: { try sandbox.call("callUnsized", isTyped) }))
+            #expect(fault.backtrace.first?.symbol == name && fault.backtrace.first?.offset == offset, "\(fault.report)")
+        }
+    }
+
+    @Test("what a label names ends with its section: no address elsewhere has a name by it")
+    func labelEnds() throws {
+        let image = try ELFImage(Guests.faulty)
+        let table = SymbolTable(image)
+        let code = try #require(image.segments.first { $0.access.contains(.execute) })
+        let data = try #require(image.segments.last)
+        for address in [0, 0x1000, code.address.rawValue - 1, data.addresses.upperBound.rawValue, 0x5000_0000, .max] {
+            #expect(table.name(at: address) == nil)
+        }
+    }
+
     @Test("an abort says who gave up; its message is one line")
     func abort() throws {
         let sandbox = try make()

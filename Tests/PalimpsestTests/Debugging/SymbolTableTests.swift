@@ -30,6 +30,50 @@ struct SymbolTableTests {
         }
     }
 
+    @Test("the innermost symbol that covers an address names it, else the label before it, in whatever order they come")
+    func innermost() {
+        var random = SplitMix(state: 16)
+        typealias Entry = SymbolSearch<Int>.Entry
+        for round in 0..<400 {
+            let range: UInt64 = [8, 100, .max].randomElement(using: &random) ?? 8
+            let wanted = addresses((0..<Int.random(in: 1...20, using: &random)).map { _ in .random(in: 0...range) })
+            let entries = (0..<Int.random(in: 0...60, using: &random)).map { thing in
+                let isLabel = Int.random(in: 0...2, using: &random) == 0
+                return Entry(
+                    start: GuestVirtualAddress(rawValue: .random(in: 0...range, using: &random)),
+                    byteCount: Untrusted(isLabel ? 0 : .random(in: 1...(range / 4), using: &random)),
+                    room: Untrusted(.random(in: 1...range, using: &random)), thing: thing)
+            }
+            var search = SymbolSearch<Int>(wanted)
+            for piece in stride(from: 0, to: entries.count, by: 1 + round % 30) {
+                var part = SymbolSearch<Int>(search.addresses)
+                for entry in entries[piece..<min(piece + 1 + round % 30, entries.count)] { part.add(entry) }
+                search.add(part) { $0 }
+            }
+            for (address, result) in zip(search.addresses, search.results) {
+                #expect(result?.thing == named(address, by: entries)?.thing)
+            }
+        }
+    }
+
+    private func named(
+        _ address: GuestVirtualAddress, by entries: [SymbolSearch<Int>.Entry]
+    ) -> SymbolSearch<Int>.Entry? {
+        let before = entries.filter { $0.start <= address }
+        let covering = before.filter { address.distance(above: $0.start) < $0.byteCount }
+        if let start = covering.map(\.start).max() {
+            let inner = covering.filter { $0.start == start }
+            let byteCount = inner.map(\.byteCount).min()
+            return inner.last { $0.byteCount == byteCount }
+        }
+        guard let start = before.filter({ $0.byteCount == 0 }).map(\.start).max(),
+            let label = before.last(where: { $0.start == start && $0.byteCount == 0 }),
+            address.distance(above: start) < label.room
+        else { return nil }
+        let reachesLabel = before.contains { $0.byteCount > 0 && $0.start.last(of: $0.byteCount) >= start }
+        return reachesLabel ? nil : label
+    }
+
     @Test("many addresses at once have the names that each has by itself: of a guest's file, and of its blob")
     func batches() throws {
         let image = try ELFImage(Guests.faulty)

@@ -38,6 +38,16 @@ struct ELFSections {
         return nil
     }
 
+    /// Bytes from an address to the end of the section that it is said to be in; nil if it is not, or if that is no part of
+    /// the guest's memory.
+    func room(at address: GuestVirtualAddress, inSection index: Untrusted<UInt16>) -> Untrusted<UInt64>? {
+        guard let header = index.index(below: headers.count).map({ headers[$0] }),
+            header.flags & ELFSectionHeader.allocated != 0
+        else { return nil }
+        let offset = address.distance(above: header.address)
+        return offset < header.fileByteCount ? header.fileByteCount &- offset : nil
+    }
+
     private static func content(_ header: ELFSectionHeader, _ reader: ByteReader) -> Range<Int>? {
         guard header.type != ELFSectionHeader.noBits, header.flags & ELFSectionHeader.compressed == 0 else {
             return nil

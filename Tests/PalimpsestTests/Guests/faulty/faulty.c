@@ -73,6 +73,38 @@ void stepHalf(void) {
     STAY;
 }
 
+// MARK: Symbols that say little
+
+// Faults behind a label that has no size, in a function that has one.
+PALIMPSEST_EXPORT(void, labelInside);
+OWN void labelInside(void) {
+    __asm__ volatile(
+        ".type inner_label, @function\n"
+        "inner_label: nop; nop; movl $1, 0\n" ::: "memory");
+}
+
+// A function that was given no size, and one that was not even given a type. Each has a section of its own; the first has
+// a compiler's label in it, and something of a size before it that ends there.
+__asm__(
+    ".pushsection .text.unsized, \"ax\", @progbits\n"
+    ".type sized, @function\n"
+    "sized: ret\n"
+    ".size sized, . - sized\n"
+    ".type unsized, @function\n"
+    "unsized: nop\n"
+    ".L_unsized_loop: nop; movl $1, 0; ret\n"
+    ".popsection\n"
+    ".pushsection .text.untyped, \"ax\", @progbits\n"
+    "untyped: nop; movl $1, 0; ret\n"
+    ".popsection\n");
+void unsized(void), untyped(void);
+
+PALIMPSEST_EXPORT(void, callUnsized, bool);
+void callUnsized(pal_bool isTyped) {
+    if (isTyped) unsized(); else untyped();  // line: callUnsized
+    STAY;
+}
+
 // MARK: Stacks
 
 #pragma clang diagnostic ignored "-Winfinite-recursion"
