@@ -26,6 +26,9 @@ final class BlobWriter {
     private(set) var byteCount = 0
     private var writtenBackByteCount = 0
     private var isDirect = false
+    /// By tag: requests that were submitted while writes went past the page cache. Each may be refused for that, those
+    /// too that were under way when the first was.
+    private var isRefusable = [Bool](repeating: false, count: FileRing.depth)
     /// Buffers that no write is under way from.
     private var freeBuffers: [UnsafeMutableRawBufferPointer] = []
     private var buffers: [UnsafeMutableRawBufferPointer] = []
@@ -99,7 +102,7 @@ final class BlobWriter {
     ) throws(SnapshotStoreError) {
         while ring.isFull { try complete() }
         do throws(Errno) {
-            _ = try ring.submit(
+            try submit(
                 .init(
                     operation: operation, descriptor: file.descriptor, memory: memory, offset: offset, byteCount: count)
             )
@@ -108,20 +111,29 @@ final class BlobWriter {
         }
     }
 
-    /// Waits for one write; what a short one left is written now.
+    private func submit(_ request: FileRing.Request) throws(Errno) {
+        let tag = try ring.submit(request)
+        isRefusable[tag] = isDirect && request.operation == .write
+    }
+
+    /// Waits for one write; what a short one left, or what was refused past the page cache, is written now.
     private func complete() throws(SnapshotStoreError) {
         do throws(Errno) {
-            let (request, _, result) = try ring.wait()
+            let (request, tag, result) = try ring.wait()
             guard request.operation == .write else { return }
-            let isRefused = isDirect && result == -EINVAL
-            // The disk wants larger pieces than the file system said, or a short write has left an odd one.
-            if isRefused { isDirect = !pal_file_set_direct(file.descriptor.rawValue, false) }
+            // The file system takes O_DIRECT and cannot do it (an overlay on one that cannot), the disk wants larger
+            // pieces than the file system said, or a short write has left an odd one.
+            let isRefused = isRefusable[tag] && (result == -EINVAL || result == -EOPNOTSUPP)
+            if isRefused, isDirect {
+                guard pal_file_set_direct(file.descriptor.rawValue, false) else { throw Errno(rawValue: -result) }
+                isDirect = false
+            }
             guard result > 0 || result == -EINTR || result == -EAGAIN || isRefused else {
                 throw Errno(rawValue: result == 0 ? EIO : -result)
             }
             let done = Int(max(0, result))
             guard done == request.byteCount, let memory = request.memory else {
-                _ = try ring.submit(
+                try submit(
                     .init(
                         operation: .write, descriptor: request.descriptor, memory: request.memory.map { $0 + done },
                         offset: request.offset + done, byteCount: request.byteCount - done))
