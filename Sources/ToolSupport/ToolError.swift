@@ -1,5 +1,3 @@
-import Glibc
-
 /// Why a command failed, for a person: what was expected, what was found, what to do.
 package struct ToolError: Error, CustomStringConvertible {
     package let exit: ToolExit
@@ -53,10 +51,8 @@ package struct ToolError: Error, CustomStringConvertible {
     /// To standard error for people, to standard output for programs.
     package func report(asJSON: Bool, from program: String = "palimpsest") {
         if asJSON {
-            print(JSON.object([("error", json)]))
+            StandardOutput.write(JSON.object([("error", json)]))
         } else {
-            // What was printed before comes before the error, wherever both of them go.
-            fflush(nil)
             StandardError.write("\(program): error: \(message)" + details.map { "\n" + $0.text }.joined())
         }
     }

@@ -8,6 +8,7 @@ package enum ToolExit: Int32, CaseIterable {
     case badFile = 66  // EX_NOINPUT
     case unavailable = 69  // EX_UNAVAILABLE
     case failure = 70  // EX_SOFTWARE
+    case outputFailed = 74  // EX_IOERR
 
     package var code: ExitCode { ExitCode(rawValue) }
 
@@ -19,6 +20,7 @@ package enum ToolExit: Int32, CaseIterable {
         case .badFile: "a file could not be read or written, or is not a guest"
         case .unavailable: "KVM, memory or the compilers are not available on this machine"
         case .failure: "anything else; please report it"
+        case .outputFailed: "standard output or standard error could not be written: what was to be there is missing"
         }
     }
 

@@ -32,20 +32,29 @@ struct PalimpsestCommand: ParsableCommand {
 @main
 enum Main {
     static func main() {
-        let arguments = Array(CommandLine.arguments.dropFirst())
+        let process = ToolProcess()
+        process.exit(run(Array(CommandLine.arguments.dropFirst())))
+    }
+
+    /// - Returns: what to exit with, if all that was printed has arrived.
+    private static func run(_ arguments: [String]) -> ExitCode {
         do {
             var command = try PalimpsestCommand.parseAsRoot(arguments)
             try command.run()
+            return .success
         } catch let error as ToolError {
             error.report(asJSON: wantsJSON(arguments))
-            PalimpsestCommand.exit(withError: error.exit.code)
+            return error.exit.code
         } catch {
-            // Neither help nor version, which are thrown, too, and print themselves.
-            if PalimpsestCommand.exitCode(for: error) == .validationFailure {
+            let code = PalimpsestCommand.exitCode(for: error)
+            if code == .validationFailure {
                 reportUsage(error, asJSON: wantsJSON(arguments))
-                PalimpsestCommand.exit(withError: ToolExit.usage.code)
+                return ToolExit.usage.code
             }
-            PalimpsestCommand.exit(withError: error)
+            // Help and version are thrown, too. An exit code has no message.
+            let message = PalimpsestCommand.fullMessage(for: error)
+            if !message.isEmpty { code.isSuccess ? StandardOutput.write(message) : StandardError.write(message) }
+            return code
         }
     }
 

@@ -1,16 +1,6 @@
-import Glibc
-
-/// Lines for standard error, unbuffered.
+/// Lines for standard error.
 package enum StandardError {
-    package static func write(_ line: String) {
-        var bytes = Array(line.utf8)
-        bytes.append(UInt8(ascii: "\n"))
-        var rest = bytes[...]
-        while !rest.isEmpty {
-            let count = rest.withUnsafeBytes { Glibc.write(STDERR_FILENO, $0.baseAddress, $0.count) }
-            if count < 0, errno == EINTR { continue }
-            guard count > 0 else { return }
-            rest = rest.dropFirst(count)
-        }
-    }
+    package static let stream = StandardStream(2)
+
+    package static func write(_ line: String, terminator: String = "\n") { stream.write(line + terminator) }
 }

@@ -65,9 +65,9 @@ struct BuildCommand: ParsableCommand {
                 "byteCount": .unsigned(byteCount),
                 "nanoseconds": .integer(nanoseconds),
             ]
-            print(object)
+            StandardOutput.write(object)
         } else {
-            print("\(output): \(Quantity.bytes(byteCount)), built in \(Quantity.time(nanoseconds))")
+            StandardOutput.write("\(output): \(Quantity.bytes(byteCount)), built in \(Quantity.time(nanoseconds))")
         }
     }
 }

@@ -96,7 +96,7 @@ struct CallCommand: ParsableCommand {
         let arguments = try called.arguments(for: export)
         if let address = debugger.gdb {
             let result = try debugger.call(called, arguments, in: sandbox, at: address)
-            return json ? print(jsonObject(export, result, nil, nil)) : show(result)
+            return json ? StandardOutput.write(jsonObject(export, result, nil, nil)) : show(result)
         }
         var times = CallTimes(capacity: repetitions)
         var rollbacks: RollbackFigures?
@@ -110,7 +110,7 @@ struct CallCommand: ParsableCommand {
             throw ToolError(error).adding(coreDetails(of: sandbox))
         }
         if json {
-            print(jsonObject(export, result, times, rollbacks))
+            StandardOutput.write(jsonObject(export, result, times, rollbacks))
         } else {
             show(result)
             if repetitions > 1 { StandardError.write(times.description) }
@@ -153,8 +153,8 @@ struct CallCommand: ParsableCommand {
     private func show(_ result: AnyGuestValue) {
         switch result {
         case .void: break
-        case .string(let text): print(Terminal.isInteractive ? Terminal.escaped(text) : text)
-        default: print(result)
+        case .string(let text): StandardOutput.write(Terminal.isInteractive ? Terminal.escaped(text) : text)
+        default: StandardOutput.write(result)
         }
     }
 

@@ -40,9 +40,9 @@ struct DemoCommand: ParsableCommand {
                 "nanoseconds": .integer(nanoseconds),
                 "steps": .array(demo.steps.map(\.json)),
             ]
-            print(object)
+            StandardOutput.write(object)
         } else {
-            print("\n\(demo.verdict) (\(Quantity.time(nanoseconds)))")
+            StandardOutput.write("\n\(demo.verdict) (\(Quantity.time(nanoseconds)))")
         }
         if !demo.hasPassed { throw ToolExit.guestFailed.code }
     }

@@ -24,7 +24,7 @@ struct DoctorCommand: ParsableCommand {
     func run() throws {
         let report = HostReport.examine()
         if json {
-            print(DoctorCommand.json(report))
+            StandardOutput.write(DoctorCommand.json(report))
         } else {
             DoctorCommand.show(report)
         }
@@ -57,14 +57,14 @@ struct DoctorCommand: ParsableCommand {
                     .init("  " + check.name), .init(check.found), .init(check.requirement), .init(text, style))
             }
         }
-        print(table.render())
+        StandardOutput.write(table.render())
         for check in report.checks where check.status != .ok {
             guard let remedy = check.remedy else { continue }
             let (text, style) = describe(check.status)
-            print("\n\(style.apply(to: text)): \(check.name): \(remedy)")
+            StandardOutput.write("\n\(style.apply(to: text)): \(check.name): \(remedy)")
         }
         let failures = report.checks.filter { $0.status == .failure }.count
-        print(
+        StandardOutput.write(
             report.isUsable
                 ? "\nThis machine can run sandboxes."
                 : "\nThis machine cannot run sandboxes: \(failures) check\(failures == 1 ? "" : "s") failed.")

@@ -41,7 +41,7 @@ struct InspectCommand: ParsableCommand {
             exports = .failure(error)
         }
         if json {
-            print(jsonObject(image, exports))
+            StandardOutput.write(jsonObject(image, exports))
         } else {
             show(image)
             show(exports)
@@ -52,8 +52,9 @@ struct InspectCommand: ParsableCommand {
     }
 
     private func show(_ image: GuestImageDescription) {
-        print("\(guest): \(Quantity.bytes(UInt64(image.byteCount))), ABI version \(image.abiVersion), ", terminator: "")
-        print("entry \(Quantity.hex(image.entry))\n")
+        StandardOutput.write(
+            "\(guest): \(Quantity.bytes(UInt64(image.byteCount))), ABI version \(image.abiVersion), "
+                + "entry \(Quantity.hex(image.entry))\n")
         var table = Table([
             ("segment", .left), ("in file", .right), ("in memory", .right), ("access", .left),
         ])
@@ -63,18 +64,18 @@ struct InspectCommand: ParsableCommand {
                 .init("\(Quantity.hex(segment.address)) - \(Quantity.hex(end))"), .init("\(segment.fileByteCount)"),
                 .init("\(segment.memoryByteCount)"), .init(InspectCommand.letters(segment.access)))
         }
-        print(table.render())
+        StandardOutput.write(table.render())
     }
 
     private func show(_ exports: Result<[GuestExport], ToolError>) {
         guard case .success(let exports) = exports else {
-            return print("\n  exports are not known: the guest's initialisers could not be run")
+            return StandardOutput.write("\n  exports are not known: the guest's initialisers could not be run")
         }
         var table = Table([("export", .left), ("signature", .left)])
         for export in exports {
             table.add(.init(Terminal.escaped(export.name)), .init("\(export.signature)"))
         }
-        print("\n" + table.render())
+        StandardOutput.write("\n" + table.render())
     }
 
     private func jsonObject(_ image: GuestImageDescription, _ exports: Result<[GuestExport], ToolError>) -> JSON {

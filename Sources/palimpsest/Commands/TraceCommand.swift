@@ -123,11 +123,11 @@ struct TraceCommand: ParsableCommand {
         _ export: GuestExport, _ trace: CallTrace, _ outcome: Result<AnyGuestValue, SandboxError>
     ) throws {
         if json {
-            print(jsonObject(export, trace, outcome))
+            StandardOutput.write(jsonObject(export, trace, outcome))
             // The error is part of the object.
             if case .failure(let error) = outcome { throw ToolError(error).exit.code }
         } else {
-            print(TraceTable(trace: trace))
+            StandardOutput.write(TraceTable(trace: trace))
             if case .failure(let error) = outcome { throw ToolError(error) }
         }
     }

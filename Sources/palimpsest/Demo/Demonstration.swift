@@ -21,7 +21,7 @@ struct Demonstration {
 
     mutating func begin(section: String) {
         self.section = section
-        if printsSteps { print((steps.isEmpty ? "" : "\n") + Terminal.Style.bold.apply(to: section)) }
+        if printsSteps { StandardOutput.write((steps.isEmpty ? "" : "\n") + Terminal.Style.bold.apply(to: section)) }
     }
 
     /// A step that has to give `expected`.
@@ -60,7 +60,7 @@ struct Demonstration {
         let step = DemoStep(
             section: section, title: title, result: result, complaint: complaint, nanoseconds: nanoseconds)
         steps.append(step)
-        if printsSteps { print(step.line) }
+        if printsSteps { StandardOutput.write(step.line) }
         return value
     }
 }

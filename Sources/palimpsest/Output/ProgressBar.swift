@@ -30,8 +30,5 @@ final class ProgressBar: @unchecked Sendable {
         if isShown, lastPercent >= 0 { write("\r\u{1b}[K") }
     }
 
-    private func write(_ text: String) {
-        var text = text
-        text.withUTF8 { _ = Glibc.write(STDERR_FILENO, $0.baseAddress, $0.count) }
-    }
+    private func write(_ text: String) { StandardError.write(text, terminator: "") }
 }

@@ -34,9 +34,9 @@ struct SnapshotCopyCommand: ParsableCommand {
             return try source.copy(snapshot.reference, to: target, tag: destination.reference) { bar.show($0) }
         }
         if json {
-            print(JSON.object([("digest", .string(digest.description))]))
+            StandardOutput.write(JSON.object([("digest", .string(digest.description))]))
         } else {
-            print("\(destination.directory)@\(digest)")
+            StandardOutput.write("\(destination.directory)@\(digest)")
         }
     }
 }

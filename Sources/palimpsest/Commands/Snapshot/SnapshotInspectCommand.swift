@@ -26,11 +26,11 @@ struct SnapshotInspectCommand: ParsableCommand {
             let description = try ToolError.ofStore { () throws(SnapshotStoreError) in
                 try store.inspect(location.reference)
             }
-            json ? print(SnapshotInspectCommand.json(description)) : show(description)
+            json ? StandardOutput.write(SnapshotInspectCommand.json(description)) : show(description)
         } else {
             let store = try SnapshotLocation.store(snapshot)
             let trees = try ToolError.ofStore { () throws(SnapshotStoreError) in try store.layerTrees() }
-            if json { return print(JSON.array(trees.map(SnapshotInspectCommand.json))) }
+            if json { return StandardOutput.write(JSON.array(trees.map(SnapshotInspectCommand.json))) }
             for tree in trees { show(tree, indentation: "") }
         }
     }
@@ -38,7 +38,7 @@ struct SnapshotInspectCommand: ParsableCommand {
     private func show(_ node: LayerNode, indentation: String) {
         let names = node.snapshots.map(Terminal.escaped).joined(separator: ", ")
         let users = node.snapshotCount == 1 ? "1 snapshot" : "\(node.snapshotCount) snapshots"
-        print(
+        StandardOutput.write(
             "\(indentation)\(node.layer.digest.short)  \(Quantity.bytes(UInt64(node.layer.byteCount)))"
                 + (node.children.isEmpty ? "" : "  (shared by \(users))") + (names.isEmpty ? "" : "  \(names)"))
         for child in node.children { show(child, indentation: indentation + "  ") }
@@ -55,12 +55,14 @@ struct SnapshotInspectCommand: ParsableCommand {
             ("write set", "\(snapshot.writeSetPageCount) pages"), ("hot", "\(snapshot.hotPageCount) pages"),
             ("mapped files", snapshot.mappedFiles.joined(separator: ", ")),
         ]
-        for (name, value) in rows where !value.isEmpty { print("  \(name.padded(to: 14))\(Terminal.escaped(value))") }
+        for (name, value) in rows where !value.isEmpty {
+            StandardOutput.write("  \(name.padded(to: 14))\(Terminal.escaped(value))")
+        }
         var layers = Table([("layer", .left), ("size", .right)])
         for layer in snapshot.layers {
             layers.add(.init(layer.digest.short), .init(Quantity.bytes(UInt64(layer.byteCount))))
         }
-        print("\n" + layers.render())
+        StandardOutput.write("\n" + layers.render())
         var functions = Table([("function", .left), ("signature", .left), ("", .left)])
         for export in snapshot.exports {
             functions.add(.init(Terminal.escaped(export.name)), .init("\(export.signature)"), .init(""))
@@ -68,7 +70,7 @@ struct SnapshotInspectCommand: ParsableCommand {
         for function in snapshot.requiredHostFunctions {
             functions.add(.init(Terminal.escaped(function.name)), .init("\(function.signature)"), .init("host's"))
         }
-        print("\n" + functions.render())
+        StandardOutput.write("\n" + functions.render())
     }
 
     private static func json(_ node: LayerNode) -> JSON {

@@ -26,7 +26,7 @@ struct SnapshotListCommand: ParsableCommand {
         let store = try SnapshotLocation.store(store)
         let entries = try ToolError.ofStore { () throws(SnapshotStoreError) in try store.list() }
         let users = SnapshotListCommand.users(entries)
-        if json { return print(JSON.array(entries.map { SnapshotListCommand.json($0, users) })) }
+        if json { return StandardOutput.write(JSON.array(entries.map { SnapshotListCommand.json($0, users) })) }
         var table = Table([
             ("tag", .left), ("digest", .left), ("layers", .right), ("size", .right), ("own", .right),
         ])
@@ -37,7 +37,7 @@ struct SnapshotListCommand: ParsableCommand {
                 .init(entry.layers == nil ? "" : Quantity.bytes(UInt64(entry.byteCount))),
                 .init(entry.layers == nil ? "" : Quantity.bytes(UInt64(SnapshotListCommand.own(entry, users)))))
         }
-        print(table.render())
+        StandardOutput.write(table.render())
     }
 
     /// By layer: the snapshots that need it.

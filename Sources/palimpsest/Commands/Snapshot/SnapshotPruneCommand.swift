@@ -27,13 +27,13 @@ struct SnapshotPruneCommand: ParsableCommand {
         let store = try SnapshotLocation.store(directory)
         let report = try ToolError.ofStore { () throws(SnapshotStoreError) in try store.prune() }
         if asJSON {
-            print(
+            StandardOutput.write(
                 JSON.object([
                     ("blobs", .integer(report.blobCount)), ("partialFiles", .integer(report.partialFileCount)),
                     ("byteCount", .integer(report.byteCount)),
                 ]))
         } else {
-            print("removed \(report.blobCount) blobs, \(Quantity.bytes(UInt64(report.byteCount)))")
+            StandardOutput.write("removed \(report.blobCount) blobs, \(Quantity.bytes(UInt64(report.byteCount)))")
         }
     }
 }

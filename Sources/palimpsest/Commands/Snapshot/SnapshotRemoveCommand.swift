@@ -31,7 +31,7 @@ struct SnapshotRemoveCommand: ParsableCommand {
             try ToolError.ofStore { () throws(SnapshotStoreError) in try store.remove(snapshot.reference) }
         }
         guard prune else {
-            if json { print(JSON.object([("removed", .integer(snapshots.count))])) }
+            if json { StandardOutput.write(JSON.object([("removed", .integer(snapshots.count))])) }
             return
         }
         for directory in Set(snapshots.map(\.directory)).sorted() {

@@ -54,13 +54,13 @@ struct SnapshotSaveCommand: ParsableCommand {
             return try snapshot.save(to: destination.directory, tag: destination.reference) { bar.show($0) }
         }
         if json {
-            print(
+            StandardOutput.write(
                 JSON.object([
                     ("digest", .string(digest.description)), ("byteCount", .integer(snapshot.byteCount)),
                     ("layers", .integer(snapshot.layerCount)), ("hotPages", .integer(snapshot.hotPageCount)),
                 ]))
         } else {
-            print("\(destination.directory)@\(digest)")
+            StandardOutput.write("\(destination.directory)@\(digest)")
         }
     }
 

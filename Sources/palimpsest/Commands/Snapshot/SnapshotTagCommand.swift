@@ -28,6 +28,6 @@ struct SnapshotTagCommand: ParsableCommand {
     func run() throws {
         let store = try snapshot.store()
         try ToolError.ofStore { () throws(SnapshotStoreError) in try store.tag(snapshot.reference, as: tag) }
-        if json { print(JSON.object([("tag", .string(tag))])) }
+        if json { StandardOutput.write(JSON.object([("tag", .string(tag))])) }
     }
 }

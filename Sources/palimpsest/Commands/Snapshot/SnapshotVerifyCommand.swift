@@ -38,9 +38,9 @@ struct SnapshotVerifyCommand: ParsableCommand {
             let list = failures.map { digest, error -> JSON in
                 ["digest": .string(digest.description), "error": ToolError(error).json]
             }
-            print(JSON.object([("isValid", .bool(failures.isEmpty)), ("failures", .array(list))]))
+            StandardOutput.write(JSON.object([("isValid", .bool(failures.isEmpty)), ("failures", .array(list))]))
         } else if failures.isEmpty {
-            print("ok")
+            StandardOutput.write("ok")
         } else {
             for (digest, error) in failures { StandardError.write("\(digest.short): \(ToolError(error).message)") }
         }

@@ -1,0 +1,34 @@
+import ArgumentParser
+import Glibc
+
+/// The tool as a process: what has to be done before anything is opened or written, and how it ends.
+package struct ToolProcess {
+    private let program: String
+    /// Whether nobody has asked for writes to a broken pipe to be survived.
+    private let diesOfBrokenPipe: Bool
+
+    /// First of all, before any file is opened.
+    package init(_ program: String = "palimpsest") {
+        self.program = program
+        StandardStream.takeMissingDescriptors()
+        // Put off until the end: by then, what the command made for itself is gone.
+        diesOfBrokenPipe = signal(SIGPIPE, SIG_IGN) == nil
+    }
+
+    /// Ends the process. If results are missing on standard output, no other code counts; if text is missing on
+    /// standard error, a failure is still that failure. A broken pipe ends it without a word: by the signal, as is
+    /// usual, unless that was ignored when it started.
+    package func exit(_ code: ExitCode) -> Never {
+        let (output, error) = (StandardOutput.stream, StandardError.stream)
+        output.close()
+        if diesOfBrokenPipe, output.isBrokenPipe || error.isBrokenPipe {
+            signal(SIGPIPE, SIG_DFL)
+            raise(SIGPIPE)
+        }
+        if let reason = output.failure, !output.isBrokenPipe {
+            StandardError.write("\(program): error: Standard output cannot be written: \(reason).")
+        }
+        let isIncomplete = output.failure != nil || (code.isSuccess && error.failure != nil)
+        Glibc.exit((isIncomplete ? ToolExit.outputFailed.code : code).rawValue)
+    }
+}
