@@ -112,7 +112,7 @@ struct HostileTests {
         let server = try Server(host: "--max-header", "4096")
         let long = String(repeating: "a", count: 5_000)
         for request in [
-            RawRequest.get("/health", "X-Long: \(long)"), RawRequest.get("/\(long)"),
+            RawRequest.get("/health", "X-Long: \(long)"),
             "GET /health HTTP/1.1\r\nHost: localhost\r\n" + (0..<101).map { "X-\($0): y\r\n" }.joined() + "\r\n",
             "GET /health HTTP/1.1\r\nHost: localhost\r\n" + (0..<50).map { "X-\($0): \(long.prefix(100))\r\n" }.joined()
                 + "\r\n",

@@ -8,6 +8,7 @@ struct ProtocolTests {
 
     private static let get = "GET /health HTTP/1.1|"
     private static let host = "Host: localhost|"
+    private static let long = String(repeating: "a", count: 3_000)
     /// A whole request.
     private static let health = get + host + "|"
     private static let old = "GET /health HTTP/1.0|"
@@ -52,6 +53,8 @@ struct ProtocolTests {
         ProtocolCase("3", "GET /health|" + host + "|", [400], .ends),
         ProtocolCase("3", "GET\t/health HTTP/1.1|" + host + "|", [400], .ends),
         ProtocolCase("3", "GET /health HTTP/1.1 |" + host + "|", [400], .ends),
+        ProtocolCase("3", "GET /" + long + " HTTP/1.1|" + host + "|", [414], .ends),
+        ProtocolCase("3", "||GET http://" + long, [414], .ends),
         ProtocolCase("3.1", "get /health HTTP/1.1|" + host + "|", [400], .ends),
         ProtocolCase("3.1", "G@T /health HTTP/1.1|" + host + "|", [400], .ends),
         ProtocolCase("5", get + host + "X y||", [400], .ends),
@@ -66,8 +69,30 @@ struct ProtocolTests {
         ProtocolCase("5.2", get + host + "X:|\tb||", [400], .ends),
         ProtocolCase("5.2", get + "Host:| localhost||", [400], .ends),
         ProtocolCase("9110 5.5", get + host + "X: a\0b||", [400], .ends),
-        ProtocolCase("9110 5.4", get + host + "X: " + String(repeating: "y", count: 3_000) + "||", [431], .ends),
+        ProtocolCase("9110 5.4", get + host + "X: " + long + "||", [431], .ends),
     ]
+
+    @Test("a request line is measured from its own beginning, however it arrives")
+    func requestLine() throws {
+        let server = try Server(host: "--max-header", "2048")
+        let connection = try RawConnection(server)
+        let query = String(repeating: "a", count: 900)
+        // A line with the next, with its fields or with a body would be too long.
+        for _ in 0..<3 {
+            connection.send("POST /call/add?\(query)")
+            #expect(!connection.hasData(within: 0.05))
+            connection.send(query + " HTTP/1.1\r\nHost: localhost\r\nContent-Type:")
+            #expect(!connection.hasData(within: 0.05))
+            connection.send(" application/json\r\nContent-Length: 3005\r\n\r\n")
+            connection.send(String(repeating: " ", count: 3_000) + "[1,2]")
+            #expect(connection.reply()?.text == #"{"result":3}"#)
+        }
+        connection.send("GET /\(query)")
+        #expect(!connection.hasData(within: 0.05))
+        connection.send(query + query)
+        #expect(connection.reply()?.status == 414)
+        withExtendedLifetime(server) {}
+    }
 
     @Test("Host", arguments: hostCases)
     func hosts(expected: ProtocolCase) throws { try expect(expected) }

@@ -30,8 +30,14 @@ struct GuardedHTTP1Channel: ServerChildChannel {
         return http1(client).setup(channel: channel, logger: logger).flatMapThrowing { connection in
             let pipeline = channel.pipeline.syncOperations
             let codec = try pipeline.handler(type: HTTP1ToHTTPServerCodec.self)
-            try pipeline.addHandlers([RequestHeadHandler(), KeepAliveHandler()], position: .before(codec))
-            try pipeline.addHandler(LingeringHandler(limits: limits), position: .first)
+            let progress = RequestProgress()
+            try pipeline.addHandlers(
+                [RequestHeadHandler(progress: progress), KeepAliveHandler()], position: .before(codec))
+            try pipeline.addHandlers(
+                [
+                    LingeringHandler(limits: limits),
+                    RequestLineHandler(byteLimit: limits.headerByteCount, progress: progress),
+                ], position: .first)
             return Value(connection: connection, client: client)
         }
     }

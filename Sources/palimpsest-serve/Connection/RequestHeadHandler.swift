@@ -8,11 +8,26 @@ final class RequestHeadHandler: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias InboundOut = HTTPServerRequestPart
 
+    private let progress: RequestProgress
     private var hasRefused = false
+
+    init(progress: RequestProgress) { self.progress = progress }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard !hasRefused else { return }
-        guard case .head(let head) = unwrapInboundIn(data) else { return context.fireChannelRead(data) }
+        switch unwrapInboundIn(data) {
+        case .head(let head):
+            progress.headCount += 1
+            progress.isBetweenRequests = false
+            pass(head, context)
+        case .body: context.fireChannelRead(data)
+        case .end:
+            progress.isBetweenRequests = true
+            context.fireChannelRead(data)
+        }
+    }
+
+    private func pass(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
         do throws(Problem) {
             context.fireChannelRead(wrapInboundOut(.head(try RequestHeadHandler.checked(head))))
         } catch {

@@ -102,6 +102,13 @@ extension Problem {
             detail: "Expected '100-continue' or no Expect, found '\(found)'.")
     }
 
+    static func targetTooLong(limit: Int) -> Problem {
+        Problem(
+            kind: "target-too-long", status: .uriTooLong, title: "The request's target is too long",
+            detail: "Expected a request line of at most \(limit) bytes.", members: [("limit", .integer(limit))]
+        ).closingConnection()
+    }
+
     static func headerTooLarge(limit: Int, fieldLimit: Int) -> Problem {
         Problem(
             kind: "header-too-large", status: .requestHeaderFieldsTooLarge, title: "The request's header is too large",
