@@ -21,7 +21,8 @@ public enum GuestBuildError: Error, Sendable, CustomStringConvertible {
         case .embeddedLibraryNotFound(let path):
             "\(path) not found: this Swift toolchain has no Embedded Swift for x86_64-unknown-none-elf"
         case .toolFailed(let name, let status, let diagnostics):
-            "\(name) failed (exit status \(status)):\n\(diagnostics)"
+            "\(name) failed (exit status \(status))"
+                + (MissingParts(diagnostics).description.map { ": \($0)" } ?? "") + ":\n\(diagnostics)"
         case .fileSystem(let operation, let path, let reason): "\(operation) \(path): \(reason)"
         }
     }

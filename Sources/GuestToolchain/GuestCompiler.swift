@@ -51,14 +51,18 @@ public struct GuestCompiler: Sendable {
             objects.append(try compileSwift(swiftSources, sdk, work.path, options))
             libraries.append(try unicodeLibrary())
         }
+        if let runtime = try toolchain.compilerRuntime(in: work.path, isVerbose: options.isVerbose) {
+            libraries.append(runtime)
+        }
         try link(objects, libraries, sdk, work.path, options)
         try place(work.path + "/guest.elf", output)
     }
 
     private func runtimeSources(_ sdk: String) -> [String] {
-        ["start.c", "host.c", "memory.c", "allocator.c", "random.c", "math.c", "dispatch.S", "unwind.S"].map {
-            sdk + "/" + $0
-        }
+        [
+            "start.c", "host.c", "memory.c", "allocator.c", "random.c", "math.c", "strtod.c", "compiler.c",
+            "dispatch.S", "unwind.S",
+        ].map { sdk + "/" + $0 }
     }
 
     // MARK: - Steps
@@ -78,8 +82,12 @@ public struct GuestCompiler: Sendable {
         [
             "--target=\(Toolchain.embeddedTarget)", "-ffreestanding", "-fno-stack-protector", "-fno-pic",
             "-mcmodel=small",
-        ] + framePointerFlags
+        ] + codeFlags + framePointerFlags
     }
+
+    /// Thread-local variables without a register that points at them; atomic ones of 16 bytes by an instruction that all
+    /// processors with virtualization have.
+    private var codeFlags: [String] { ["-femulated-tls", "-mcx16"] }
 
     /// What backtraces go by. swiftc's code has them without being asked.
     private var framePointerFlags: [String] { ["-fno-omit-frame-pointer", "-mno-omit-leaf-frame-pointer"] }
@@ -99,7 +107,7 @@ public struct GuestCompiler: Sendable {
                 "-Xcc", "-ffreestanding", "-Xcc", "-std=c23", "-Xcc", "-fno-pic", "-Xcc", "-mcmodel=small", "-Xcc",
                 "-I",
                 "-Xcc", sdk,
-            ] + (options.debugInformation ? ["-g"] : []) + sources + [
+            ] + codeFlags.flatMap { ["-Xcc", $0] } + (options.debugInformation ? ["-g"] : []) + sources + [
                 sdk + "/Swift/PalimpsestGuest.swift", sdk + "/Swift/Arities.swift", "-c", "-o", object,
             ], in: work, isVerbose: options.isVerbose)
         return object

@@ -5,9 +5,14 @@ struct Tool: Sendable {
     let name: String
     let path: String
 
-    /// Runs it and waits. What it prints is shown only if it fails, or passed on if `isVerbose`.
-    /// Its temporary files go to `work`.
+    /// Runs it and waits. What it prints is passed on, or part of the error if it fails. Its temporary files go to `work`.
     func run(_ arguments: [String], in work: String, isVerbose: Bool) throws(GuestBuildError) {
+        let output = try output(of: arguments, in: work, isVerbose: isVerbose)
+        if !output.isEmpty { report(output) }
+    }
+
+    /// Runs it and waits, for what it prints.
+    func output(of arguments: [String], in work: String, isVerbose: Bool) throws(GuestBuildError) -> String {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: path)
         process.arguments = arguments
@@ -28,7 +33,7 @@ struct Tool: Sendable {
         guard process.terminationReason == .exit, process.terminationStatus == 0 else {
             throw .toolFailed(name: name, status: process.terminationStatus, diagnostics: output)
         }
-        if !output.isEmpty { report(output) }
+        return output
     }
 
     private func report(_ text: String) { FileHandle.standardError.write(Data(text.utf8)) }

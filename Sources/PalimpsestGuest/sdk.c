@@ -17,6 +17,9 @@ static const uint8_t macros[] = {
 static const uint8_t runtime_header[] = {
 #embed "SDK/runtime.h"
 };
+static const uint8_t rounding[] = {
+#embed "SDK/rounding.h"
+};
 static const uint8_t linker_script[] = {
 #embed "SDK/guest.ld"
 };
@@ -37,6 +40,12 @@ static const uint8_t random_numbers[] = {
 };
 static const uint8_t math[] = {
 #embed "SDK/math.c"
+};
+static const uint8_t numbers_in_text[] = {
+#embed "SDK/strtod.c"
+};
+static const uint8_t compiler_support[] = {
+#embed "SDK/compiler.c"
 };
 static const uint8_t dispatch[] = {
 #embed "SDK/dispatch.S"
@@ -73,6 +82,7 @@ const struct pal_embedded_file *pal_sdk_files(size_t *count) {
         FILE_ENTRY("palimpsest.h", header),
         FILE_ENTRY("palimpsest_macros.h", macros),
         FILE_ENTRY("runtime.h", runtime_header),
+        FILE_ENTRY("rounding.h", rounding),
         FILE_ENTRY("guest.ld", linker_script),
         FILE_ENTRY("start.c", start),
         FILE_ENTRY("host.c", host),
@@ -80,6 +90,8 @@ const struct pal_embedded_file *pal_sdk_files(size_t *count) {
         FILE_ENTRY("allocator.c", allocator),
         FILE_ENTRY("random.c", random_numbers),
         FILE_ENTRY("math.c", math),
+        FILE_ENTRY("strtod.c", numbers_in_text),
+        FILE_ENTRY("compiler.c", compiler_support),
         FILE_ENTRY("dispatch.S", dispatch),
         FILE_ENTRY("unwind.S", unwind),
         FILE_ENTRY("Swift/module.modulemap", module_map),
