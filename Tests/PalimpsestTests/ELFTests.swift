@@ -127,6 +127,49 @@ struct ELFTests {
         #expect(try ELFImage(bytes).segments.count == 2)
     }
 
+    @Test("segments may share bytes of the file, but a file does not become many times its size in memory")
+    func sharedFileBytes() throws {
+        let reader = ByteReader(bytes: Guests.behaved)
+        let table = Int(reader.number(ELFTests.headerOffset, as: UInt64.self))
+        let count = Int(reader.number(ELFTests.headerCount, as: UInt16.self))
+        let data = segment(2, 0)
+        let byteCount = Int(reader.number(data + ELFTests.fileSize, as: UInt64.self))
+        /// With more segments that are the data again, each a page further behind its start.
+        func guest(_ copyCount: Int) -> (bytes: [UInt8], loadedByteCount: Int) {
+            var bytes = Guests.behaved + [UInt8](repeating: 0, count: -Guests.behaved.count & 7)
+            func put<Value: FixedWidthInteger>(_ value: Value, at offset: Int) {
+                withUnsafeBytes(of: value.littleEndian) { bytes.replaceSubrange(offset..<offset + $0.count, with: $0) }
+            }
+            put(UInt64(bytes.count), at: ELFTests.headerOffset)
+            put(UInt16(count + copyCount), at: ELFTests.headerCount)
+            bytes += bytes[table..<table + 56 * count]
+            let offset: UInt64 = reader.number(data + ELFTests.fileOffset)
+            for copy in 0..<copyCount {
+                let header = bytes.count
+                bytes += bytes[data..<data + 56]
+                put(offset + UInt64(4096 * copy), at: header + ELFTests.fileOffset)
+                put(UInt64(0x200_0000 * (copy + 1)) + offset & 4095, at: header + ELFTests.address)
+                for field in [ELFTests.fileSize, ELFTests.memorySize] {
+                    put(UInt64(byteCount - 4096 * copy), at: header + field)
+                }
+            }
+            let loads = (0..<3).map { Int(reader.number(segment($0, ELFTests.fileSize), as: UInt64.self)) }
+            return (bytes, loads.reduce(0, +) + (0..<copyCount).reduce(0) { $0 + byteCount - 4096 * $1 })
+        }
+        #expect(byteCount > 100 * 4096)
+        let few = guest(2)
+        let image = try ELFImage(few.bytes)
+        #expect(image.segments.count == 5 && image.segments.last?.fileRange.count == byteCount - 4096)
+        #expect(throws: Never.self) { _ = try makeSandbox(few.bytes) }
+        let many = guest(20)
+        let limit = ELFImage.maximumLoadCount
+        #expect(many.loadedByteCount > limit * many.bytes.count)
+        #expect(
+            refusal(many.bytes)
+                == .sharedFileBytes(
+                    loadedByteCount: many.loadedByteCount, fileByteCount: many.bytes.count, limit: limit))
+    }
+
     @Test("an entry point outside the code is refused")
     func entryPoint() {
         for entry in [0, 0x1000, UInt64(PAL_MAILBOX_ADDRESS), .max] as [UInt64] {

@@ -27,6 +27,9 @@ struct ELFImage: Sendable {
 
     static let maximumByteCount = 512 << 20
     static let maximumSegmentCount = 64
+    /// Each segment is loaded for itself, whatever it shares with others: of a small file, code, read-only data and data may
+    /// each be the whole; but no file becomes many times its size.
+    static let maximumLoadCount = 4
 
     let bytes: [UInt8]
     let entry: GuestVirtualAddress
@@ -79,6 +82,11 @@ struct ELFImage: Sendable {
             found.append((index, try checked(header, index, reader)))
         }
         guard !found.isEmpty else { throw .noSegments }
+        let loadedByteCount = found.reduce(0) { $0 + $1.segment.fileRange.count }
+        guard loadedByteCount <= maximumLoadCount * reader.bytes.count else {
+            throw .sharedFileBytes(
+                loadedByteCount: loadedByteCount, fileByteCount: reader.bytes.count, limit: maximumLoadCount)
+        }
         found.sort { $0.segment.address < $1.segment.address }
         for (one, next) in zip(found, found.dropFirst())
         where one.segment.pages.upperBound > next.segment.pages.lowerBound {

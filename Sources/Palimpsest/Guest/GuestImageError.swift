@@ -13,6 +13,7 @@ public enum GuestImageError: Error, Sendable, Equatable, CustomStringConvertible
     case unalignedSegment(index: Int, address: UInt64, fileOffset: UInt64)
     case segmentSizes(index: Int, fileByteCount: UInt64, memoryByteCount: UInt64)
     case segmentOutOfRange(index: Int, address: UInt64, byteCount: UInt64)
+    case sharedFileBytes(loadedByteCount: Int, fileByteCount: Int, limit: Int)
     case overlappingSegments(first: Int, second: Int)
     case writableCode(index: Int)
     case unreadableSegment(index: Int)
@@ -41,6 +42,9 @@ public enum GuestImageError: Error, Sendable, Equatable, CustomStringConvertible
         case .segmentOutOfRange(let index, let address, let byteCount):
             "segment \(index), \(byteCount) bytes at \(hex(address)), is outside the range for images, "
                 + "\(GuestLayout.imageStart) to \(GuestLayout.imageEnd)"
+        case .sharedFileBytes(let loaded, let file, let limit):
+            "its segments load \(loaded) bytes of a file of \(file), at most \(limit) times as many are accepted; "
+                + "segments must not share so much of the file"
         case .overlappingSegments(let first, let second): "segments \(first) and \(second) share a page"
         case .writableCode(let index): "segment \(index) is both writable and executable; separate code from data"
         case .unreadableSegment(let index): "segment \(index) is not readable"
