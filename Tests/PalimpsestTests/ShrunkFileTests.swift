@@ -138,6 +138,57 @@ struct ShrunkFileTests {
         try subject.expectRestorable()
     }
 
+    /// How a sandbox comes to need another machine for the snapshot that it is attached to.
+    enum Breakage: CaseIterable, Sendable { case read, write, rollback }
+
+    @Test(
+        "a sandbox whose machine a shrunk file broke is restored to its own snapshot once the file is put back",
+        arguments: RollbackStrategy.allCases, Breakage.allCases)
+    func putBack(strategy: RollbackStrategy, breakage: Breakage) throws {
+        let subject = try Subject(strategy)
+        let sandbox = subject.sandbox
+        let contents = try subject.file.contents()
+        // Twice: what holds for the first time has to hold for the next.
+        for round in 1...2 {
+            try sandbox.call("writeAt", ShrunkFileTests.lost)
+            // So that the write set has it, and it is copied ahead.
+            try sandbox.restore(subject.snapshot)
+            if breakage == .rollback { try sandbox.call("writeAt", ShrunkFileTests.lost) }
+            try subject.shrink()
+            let other = ShrunkFileTests.lost + UInt64(pageByteCount)
+            switch breakage {
+            case .read: _ = try? sandbox.call("readAt", other) as UInt64
+            case .write: try? sandbox.call("writeAt", other)
+            case .rollback: _ = try? sandbox.restore(subject.snapshot)
+            }
+            if sandbox.status == .unrecoverable {
+                // As long as it is short, it is refused, and that is what the error says.
+                subject.expectLost { try sandbox.restore(subject.snapshot) }
+            }
+            try subject.file.putBack(contents)
+            try subject.file.setTime(TimeInterval(round))
+            try sandbox.restore(subject.snapshot)
+            #expect(sandbox.status == .ready)
+            let page = 5 * pageByteCount
+            let seen: [UInt8] = try sandbox.call("bytesAt", ShrunkFileTests.lost, UInt64(2 * pageByteCount))
+            #expect(seen == TemporaryFile.bytes(page..<page + 2 * pageByteCount))
+        }
+        try subject.expectRestorable()
+    }
+
+    @Test("a machine that broke by itself is replaced, though a file of the snapshot has another time by then")
+    func brokenOtherwise() throws {
+        for strategy in RollbackStrategy.allCases {
+            let subject = try Subject(strategy)
+            try subject.file.setTime(1)
+            subject.sandbox.status = .unrecoverable
+            subject.sandbox.machine.isBroken = true
+            try subject.sandbox.restore(subject.snapshot)
+            #expect(try subject.sandbox.call("readAt", ShrunkFileTests.lost) != UInt64(0))
+            try subject.expectRestorable()
+        }
+    }
+
     @Test(
         "a rollback that needs nothing of what is gone succeeds",
         arguments: [RollbackStrategy.automatic, .copy, .ioUring])
@@ -246,5 +297,20 @@ struct ShrunkFileTests {
             }
             try await group.waitForAll()
         }
+    }
+}
+
+extension TemporaryFile {
+    /// Gives it its contents again, in place.
+    fileprivate func putBack(_ contents: [UInt8]) throws {
+        let handle = try FileHandle(forUpdating: URL(fileURLWithPath: path))
+        try handle.write(contentsOf: Data(contents))
+        try handle.close()
+    }
+
+    /// Sets a modification time, in seconds since 1970, that is another for certain: the clock may not have moved on.
+    fileprivate func setTime(_ time: TimeInterval) throws {
+        let date = Date(timeIntervalSince1970: time)
+        try FileManager.default.setAttributes([.modificationDate: date], ofItemAtPath: path)
     }
 }

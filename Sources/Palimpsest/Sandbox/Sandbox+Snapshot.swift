@@ -39,7 +39,8 @@ extension Sandbox {
     /// differs; any other one, new page tables and a slot change.
     /// - Returns: what was done.
     /// - Throws: `SandboxError.callInProgress`, `hostFunctionRequired`, `mappedFileChanged` (not for the snapshot it is
-    ///   attached to, whose files it does not look at): nothing has changed. `mappedFileUnreadable`, `ringUnavailable`, `machine`, `invalidConfiguration` (scratch too small): the status is
+    ///   attached to, whose files it has mapped: of those only what has become shorter is refused, as unreadable, and only
+    ///   until it has its length again): nothing has changed. `mappedFileUnreadable`, `ringUnavailable`, `machine`, `invalidConfiguration` (scratch too small): the status is
     ///   `poisoned` or `unrecoverable`, and restoring can be tried again.
     ///
     /// Afterwards the status is `ready`, whatever it was: a virtual machine that could not be trusted is replaced.
@@ -169,7 +170,7 @@ extension Sandbox {
             adopt(snapshot.memory)
             report = try bringBack(newPageCount: newPageCount)
         } else {
-            try Sandbox.checkFiles(snapshot.memory)
+            try checkFiles(of: snapshot)
             report = RollbackReport(
                 strategy: .replace, pages: memory.tracked.pageCount, newPages: newPageCount, isFull: true)
             try replace(with: snapshot.memory, copying: configuration.writeSet(of: snapshot.memory))
@@ -196,6 +197,15 @@ extension Sandbox {
             resident?.forget()
         }
         try machine.replace(with: image, copying: ahead)
+    }
+
+    /// What it has mapped already shows changes whatever is checked here, and is looked at for what would cost the next call
+    /// its machine: pages that are gone. Once they are back, the sandbox can be restored.
+    private func checkFiles(of snapshot: Snapshot) throws(SandboxError) {
+        guard snapshot.memory === machine.memory.image else { return try Sandbox.checkFiles(snapshot.memory) }
+        if let file = snapshot.memory.files.first(where: \.isShortened)?.file {
+            throw .mappedFileUnreadable(path: file.path, reason: "it is shorter than when it was mapped")
+        }
     }
 
     /// - Throws: `mappedFileChanged` for the first file that is not what it was.
