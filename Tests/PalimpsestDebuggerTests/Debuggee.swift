@@ -15,9 +15,13 @@ struct Debuggee: Sendable {
         path = Bundle.module.url(forResource: name, withExtension: "elf")?.path ?? ""
     }
 
-    func makeSandbox() throws -> Sandbox {
+    /// - Parameter asked: is signalled when the guest calls its host function.
+    func makeSandbox(signalling asked: DispatchSemaphore? = nil) throws -> Sandbox {
         var host = HostFunctions()
-        try host.register("answer") { (question: Int64) -> Int64 in question * 2 }
+        try host.register("answer") { (question: Int64) -> Int64 in
+            asked?.signal()
+            return question * 2
+        }
         return try Sandbox(guest: .file(path), hostFunctions: host)
     }
 
@@ -32,24 +36,27 @@ struct Debuggee: Sendable {
     /// Makes a call and waits for a debugger, which `body` is to be. Blocks.
     func call(
         _ function: String, _ arguments: [AnyGuestValue] = [], at address: String = "127.0.0.1:0",
-        debugger body: (DebuggerAddress) throws -> Void
+        signalling asked: DispatchSemaphore? = nil, debugger body: (DebuggerAddress) throws -> Void
     ) throws -> Outcome {
         let listener = try DebuggerListener(DebuggerAddress(address))
         let outcome = Mutex<Result<Outcome, any Error>?>(nil)
         let finished = DispatchSemaphore(value: 0)
         let thread = Thread {
-            let found = Result { try run(function, arguments, listener) }
+            let found = Result { try run(function, arguments, listener, asked) }
             outcome.withLock { $0 = found }
             finished.signal()
         }
         thread.start()
         try body(listener.address)
-        #expect(finished.wait(timeout: .now() + 30) == .success, "the call goes on without its debugger")
+        #expect(finished.wait(timeout: .now() + 600) == .success, "the call goes on without its debugger")
         return try #require(outcome.withLock { $0 }).get()
     }
 
-    private func run(_ function: String, _ arguments: [AnyGuestValue], _ listener: DebuggerListener) throws -> Outcome {
-        let sandbox = try makeSandbox()
+    private func run(
+        _ function: String, _ arguments: [AnyGuestValue], _ listener: DebuggerListener,
+        _ asked: DispatchSemaphore?
+    ) throws -> Outcome {
+        let sandbox = try makeSandbox(signalling: asked)
         let start = try sandbox.snapshot()
         let server = try GDBServer(listener, executable: path)
         let result = Result { () throws(SandboxError) in

@@ -5,10 +5,11 @@ import Testing
 /// The real gdb, in batch mode.
 enum GDB {
     /// Runs commands one after the other, connected to `address`.
-    /// - Parameter seconds: when gdb gets the signal of a Ctrl-C.
+    /// - Parameter moment: when gdb gets the signal of a Ctrl-C.
     /// - Returns: what gdb printed.
     static func run(
-        _ commands: [String], on file: String?, at address: DebuggerAddress, interruptAfter seconds: Double? = nil
+        _ commands: [String], on file: String?, at address: DebuggerAddress,
+        interruptAt moment: DispatchSemaphore? = nil
     ) throws -> String {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
@@ -24,11 +25,16 @@ enum GDB {
         process.standardError = output
         process.standardInput = FileHandle.nullDevice
         try process.run()
-        if let seconds {
-            DispatchQueue.global().asyncAfter(deadline: .now() + seconds) { process.interrupt() }
+        if let moment {
+            Thread.detachNewThread {
+                moment.wait()
+                if process.isRunning { process.interrupt() }
+            }
         }
+        defer { moment?.signal() }
+        // Only one that hangs.
         let deadline = DispatchWorkItem { process.terminate() }
-        DispatchQueue.global().asyncAfter(deadline: .now() + 60, execute: deadline)
+        DispatchQueue.global().asyncAfter(deadline: .now() + 600, execute: deadline)
         let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
         process.waitUntilExit()
         deadline.cancel()

@@ -156,8 +156,11 @@ import Testing
 
     @Test func interruptDetachAndKill() throws {
         var text = ""
-        let outcome = try Debuggee.c.call("spin") { address in
-            text = try GDB.run(["continue", "backtrace", "kill"], on: Debuggee.c.path, at: address, interruptAfter: 1)
+        // Not before the guest runs: gdb itself would be interrupted.
+        let isAsked = DispatchSemaphore(value: 0)
+        let outcome = try Debuggee.c.call("askAndSpin", [.int64(1)], signalling: isAsked) { address in
+            text = try GDB.run(
+                ["continue", "backtrace", "kill"], on: Debuggee.c.path, at: address, interruptAt: isAsked)
         }
         #expect(text.contains("SIGINT") && text.contains("spin ()"), "\(text)")
         guard case .failure(.interrupted) = outcome.result else { return #expect(Bool(false), "\(outcome.result)") }

@@ -5,7 +5,7 @@ import Testing
 @testable import Palimpsest
 
 /// Batches of calls that fail, and batches of guests that say they have not.
-@Suite("Batches that fail", .timeLimit(.minutes(3)))
+@Suite("Batches that fail", .timeLimit(.minutes(20)))
 struct BatchFailureTests {
     /// A number that counts how often it is put into a mailbox.
     private struct Counted: GuestValue {

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Palimpsest
 
-@Suite("Batches", .timeLimit(.minutes(3)))
+@Suite("Batches", .timeLimit(.minutes(20)))
 struct BatchTests {
     @Test("a batch gives what as many calls give, in one entry")
     func oneEntry() throws {

@@ -66,10 +66,9 @@ struct EntryFailureTests {
         let sandbox = try LeftoverTests.makeSandbox()
         let snapshot = try sandbox.snapshot()
         EntryFailureTests.spoil(sandbox)
-        let error = caughtError {
+        let error = expire(sandbox) {
             let _: [UInt8] = try sandbox.call(
-                "act", Leftover.statusFlags.request(sandbox), 0 as UInt64, Leftover.Ending.deadline.code,
-                deadline: .now + .milliseconds(20))
+                "act", Leftover.statusFlags.request(sandbox), 0 as UInt64, Leftover.Ending.deadline.code, deadline: $0)
         }
         guard case .deadlineExceeded = error else { return #expect(Bool(false), "\(String(describing: error))") }
         try sandbox.restore(snapshot)

@@ -69,7 +69,7 @@ struct PoolCallTests {
             }
             try await group.waitForAll()
         }
-        let error = await poolError { try await pool.call("spin", deadline: .now + .milliseconds(400)) }
+        let (error, _) = await expire(in: pool) { try await pool.call("spin", deadline: $0) }
         guard case .sandbox(.deadlineExceeded) = error else { throw Unexpected(error) }
         #expect(try await pool.call("count") as Int64 == 1001)
         await pool.shutdown()
@@ -92,7 +92,13 @@ struct PoolCallTests {
         let pool = try SandboxPool(makeBehavedSnapshot(), configuration: configuration, hostFunctions: makePoolHost())
         #expect(try await pool.call("count") as Int64 == 1001)
         #expect(try await pool.call("count") as Int64 == 1002)
-        let error = await poolError { try await pool.call("spin", deadline: .now + .milliseconds(400)) }
+        // One that has begun: the guest's memory is in no known state then.
+        let before = pool.statistics.rollbacks
+        func hasRun() async -> Bool {
+            await until { pool.statistics.idle == 1 }
+            return pool.statistics.rollbacks > before
+        }
+        let (error, _) = await expire(in: pool, hasRun: hasRun) { try await pool.call("spin", deadline: $0) }
         guard case .sandbox(.deadlineExceeded) = error else { throw Unexpected(error) }
         #expect(try await pool.call("count") as Int64 == 1001)
         await pool.shutdown()

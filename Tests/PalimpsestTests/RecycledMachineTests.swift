@@ -41,7 +41,7 @@ struct RecycledMachineTests {
         }
         switch ending {
         case .result, .exception, .portRead: _ = try? sandbox.call("spoil", ending.rawValue)
-        case .deadline: _ = try? sandbox.call("spoil", 3 as UInt32, deadline: .now + .milliseconds(2))
+        case .deadline: expire(sandbox) { try sandbox.call("spoil", 3 as UInt32, deadline: $0) }
         case .interrupt:
             let handle = sandbox.interruptHandle
             Thread.detachNewThread { while !handle.interrupt() { usleep(200) } }
@@ -55,7 +55,7 @@ struct RecycledMachineTests {
 
     /// A new sandbox in the machine of one that has lived as `ending` says. Other tests may snatch it: then again.
     private static func nextLife(_ snapshot: Snapshot, after ending: Ending) throws -> Sandbox {
-        for _ in 0..<20 {
+        for _ in 0..<1_000 {
             var first: Sandbox? = try makeSandbox(from: snapshot)
             let shell = try #require(first?.machine.shell)
             try live(try #require(first), ending)
@@ -107,7 +107,7 @@ struct RecycledMachineTests {
         let foreign = try behaved.snapshot()
         let oracle = try Oracle(behaved)
         var recycledCount = 0
-        for _ in 0..<20 where recycledCount == 0 {
+        for _ in 0..<1_000 where recycledCount == 0 {
             var first: Sandbox? = try RecycledMachineTests.makeSandbox(from: own.snapshot)
             let shell = try #require(first?.machine.shell)
             try RecycledMachineTests.live(try #require(first), .portRead)

@@ -221,7 +221,7 @@ struct RestoreTests {
             #expect(try sandbox.call("count") == Int64(1002))
             // A poisoned one stays so.
             let own = try sandbox.snapshot()
-            _ = caughtError { try sandbox.call("spin", deadline: .now + .milliseconds(2)) }
+            expire(sandbox) { try sandbox.call("spin", deadline: $0) }
             expectRequired(caughtError { try sandbox.restore(snapshot) }, found)
             #expect(sandbox.status == .poisoned)
             try sandbox.restore(own)

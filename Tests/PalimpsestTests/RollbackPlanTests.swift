@@ -4,7 +4,7 @@ import Testing
 
 /// A rollback that repeats the last one follows a plan instead of looking again. It has to notice whatever makes the plan
 /// a wrong one.
-@Suite("Rollbacks that repeat the last one", .timeLimit(.minutes(2)))
+@Suite("Rollbacks that repeat the last one", .timeLimit(.minutes(20)))
 struct RollbackPlanTests {
     private static let registerResets = [RegisterReset.byHost, .byGuest(Residency(parkAfter: .seconds(600)))]
 

@@ -31,10 +31,7 @@ struct StatusTests {
                 else { throw Unexpected() }
             case .fault: _ = caughtFault { try sandbox.call("invalidOpcode") }
             case .deadline:
-                guard
-                    case .deadlineExceeded = caughtError(of: {
-                        try sandbox.call("spin", deadline: .now + .milliseconds(2))
-                    })
+                guard case .deadlineExceeded = expire(sandbox, { try sandbox.call("spin", deadline: $0) })
                 else { throw Unexpected() }
             case .interrupt:
                 let handle = sandbox.interruptHandle

@@ -129,7 +129,7 @@ struct TraceTests {
     @Test("a deadline is an interrupt")
     func deadline() throws {
         let (sandbox, _) = try fresh(Guests.behaved)
-        let events = try kinds(sandbox) { try sandbox.call("spin", deadline: .now + .milliseconds(5)) }
+        let events = try kinds(sandbox) { expire(sandbox) { try sandbox.call("spin", deadline: $0) } }
         #expect(events.first == .call(function: "spin", error: "deadlineExceeded"))
         #expect(events.last == .guest(exit: .interrupted))
     }

@@ -129,7 +129,7 @@ struct CoreDumpTests {
     func otherStates() throws {
         let folder = try Folder()
         let spinning = try make(folder)
-        _ = caughtError(of: { try spinning.call("spin", deadline: .now + .milliseconds(50)) })
+        expire(spinning, after: .milliseconds(50)) { try spinning.call("spin", deadline: $0) }
         try spinning.writeCoreDump(to: folder.path("spin"))
         #expect(spinning.status == .poisoned)
         let spun = try folder.gdb("spin", "bt")
@@ -157,7 +157,7 @@ struct CoreDumpTests {
         let snapshot = try sandbox.snapshot()
         _ = caughtFault(of: { try sandbox.call("callNull") })
         try sandbox.restore(snapshot)
-        _ = caughtError(of: { try sandbox.call("spin", deadline: .now + .milliseconds(20)) })
+        expire(sandbox) { try sandbox.call("spin", deadline: $0) }
         try sandbox.writeCoreDump(to: folder.path("core"))
         #expect(try !folder.gdb("core", "bt").contains("terminated with signal"))
     }
@@ -387,7 +387,7 @@ struct CoreDumpTests {
             }
             return await group.reduce(into: []) { $0.append($1) }
         }
-        await pool.shutdown(deadline: .now + .seconds(5))
+        await pool.shutdown()
         #expect(outcomes.count == 20 && outcomes.allSatisfy { $0 != nil })
         #expect(outcomes.count { (try? $0?.get()) != nil } == 3)
         #expect(try folder.files.count == 4)

@@ -76,10 +76,39 @@ struct BlockedPool {
     }
 }
 
-/// Waits, two minutes at most, for something that another thread brings about.
+/// Waits, ten minutes at most, for something that another thread brings about.
 func until(_ condition: () throws -> Bool) async rethrows {
     let start = ContinuousClock.now
-    while try !condition(), .now - start < .seconds(120) { try? await Task.sleep(for: .milliseconds(1)) }
+    while try !condition(), .now - start < .seconds(600) { try? await Task.sleep(for: .milliseconds(1)) }
+}
+
+/// As `until`, where no descriptor may be left: a task that sleeps needs Dispatch's timers, and those need some.
+func untilWithoutTimers(_ condition: () -> Bool) async {
+    for _ in 0..<600_000 where !condition() {
+        usleep(1_000)
+        await Task.yield()
+    }
+}
+
+/// What a call ends in whose deadline passes while it runs. On a busy machine it can pass in the queue, or before the guest has
+/// begun: as long as `hasRun` says so, the call is made again, with more time.
+/// - Returns: the error, and how many calls it took.
+func expire(
+    in pool: SandboxPool, hasRun: () async -> Bool = { true }, _ call: (ContinuousClock.Instant) async throws -> Void
+) async -> (error: SandboxPoolError?, count: UInt64) {
+    var limit = Duration.milliseconds(50)
+    var count: UInt64 = 0
+    while true {
+        count += 1
+        let error = await poolError { try await call(.now + limit) }
+        switch error {
+        case .deadlineExceededInQueue: break
+        case .sandbox(.deadlineExceeded): if await hasRun() { return (error, count) }
+        default: return (error, count)
+        }
+        guard limit < .seconds(3_600) else { return (error, count) }
+        limit *= 2
+    }
 }
 
 /// What a call to a pool ended in.

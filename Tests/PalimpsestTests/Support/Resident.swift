@@ -26,6 +26,13 @@ enum Resident {
         try Sandbox(guest: .bytes(Guests.usurper), configuration: configuration, hostFunctions: makeHostFunctions())
     }
 
+    /// How often this thread has given up its processor to wait (getrusage(2), ru_nvcsw).
+    static var sleepCount: Int {
+        var usage = rusage()
+        // RUSAGE_THREAD, which Swift does not import.
+        return getrusage(1, &usage) == 0 ? usage.ru_nvcsw : 0
+    }
+
     /// Time that a thread has run, in nanoseconds.
     static func processorTime(_ thread: pthread_t) -> UInt64 {
         var clock = clockid_t()
@@ -44,12 +51,9 @@ enum Resident {
         Issue.record("registers differ, \(comment): \(bytes)", sourceLocation: location)
     }
 
-    /// This process's threads (proc(5), task).
-    static var threadCount: Int {
-        guard let folder = opendir("/proc/self/task") else { return 0 }
-        defer { closedir(folder) }
-        var count = 0
-        while let entry = readdir(folder) { if entry.pointee.d_name.0 != CChar(UInt8(ascii: ".")) { count += 1 } }
-        return count
-    }
+    /// What a test calls the threads that run its vCPUs, to know them from Dispatch's, which come and go.
+    static let threadName = "test-resident"
+
+    /// This process's threads of that name.
+    static var threadCount: Int { threadNames().count { $0 == threadName } }
 }

@@ -34,9 +34,10 @@ struct SegmentTrace: Equatable {
     var isGone: Bool { descriptorCount == 0 && mappingCount == 0 }
 }
 
-/// Whether something comes to hold within two seconds: a test on another thread may still have a hand on it.
+/// Whether something comes to hold: a thread may still have a hand on it, for as long as the machine is busy. What never
+/// does is given up after ten minutes.
 func becomesTrue(_ condition: () -> Bool) -> Bool {
-    for _ in 0..<2_000 {
+    for _ in 0..<600_000 {
         if condition() { return true }
         usleep(1_000)
     }

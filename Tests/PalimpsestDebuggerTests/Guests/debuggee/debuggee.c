@@ -43,3 +43,12 @@ PLAIN double scale(double value) {
     double result = value * 2.5;
     return result;
 }
+
+// At the end: tests name the lines above.
+PALIMPSEST_EXPORT(int64, askAndSpin, int64);
+
+PLAIN pal_int64 askAndSpin(pal_int64 question) {
+    answer(question);
+    spin();
+    return 0;
+}
