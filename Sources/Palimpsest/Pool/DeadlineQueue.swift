@@ -1,15 +1,15 @@
-/// The calls that wait and have a deadline, the earliest at hand: a binary heap whose entries know their place, so that
-/// a call that is taken or cancelled leaves it at once.
+/// The calls that something is due for at a time, the earliest at hand: a binary heap whose entries know their place, so
+/// that a call that ends or is cancelled leaves it at once.
 struct DeadlineQueue {
     private var calls: [PoolCall] = []
 
     /// Nanoseconds of the monotonic clock; `UInt64.max` if there is none.
-    var earliest: UInt64 { calls.first?.deadlineNanoseconds ?? .max }
+    var earliest: UInt64 { calls.first?.dueTime ?? .max }
     var first: PoolCall? { calls.first }
 
-    /// Puts in a call; one without a deadline stays out.
+    /// Puts in a call; one that nothing is due for stays out. It keeps its time while it is in.
     mutating func insert(_ call: PoolCall) {
-        guard call.deadlineNanoseconds != .max else { return }
+        guard call.dueTime != .max else { return }
         calls.append(call)
         moveUp(from: calls.count - 1)
     }
@@ -33,7 +33,7 @@ struct DeadlineQueue {
     private mutating func moveUp(from start: Int) {
         let call = calls[start]
         var index = start
-        while index > 0, calls[(index - 1) / 2].deadlineNanoseconds > call.deadlineNanoseconds {
+        while index > 0, calls[(index - 1) / 2].dueTime > call.dueTime {
             place(calls[(index - 1) / 2], at: index)
             index = (index - 1) / 2
         }
@@ -46,10 +46,8 @@ struct DeadlineQueue {
         while true {
             var child = 2 * index + 1
             guard child < calls.count else { break }
-            if child + 1 < calls.count, calls[child + 1].deadlineNanoseconds < calls[child].deadlineNanoseconds {
-                child += 1
-            }
-            guard calls[child].deadlineNanoseconds < call.deadlineNanoseconds else { break }
+            if child + 1 < calls.count, calls[child + 1].dueTime < calls[child].dueTime { child += 1 }
+            guard calls[child].dueTime < call.dueTime else { break }
             place(calls[child], at: index)
             index = child
         }

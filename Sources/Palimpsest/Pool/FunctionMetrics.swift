@@ -17,22 +17,23 @@ struct FunctionMetrics: Sendable {
     }
 
     /// A call ran, for so long.
-    func ran(_ error: SandboxError?, nanoseconds: UInt64) {
+    /// - Parameter isLate: that it was stopped, or was to be, has been told already (`refused`).
+    func ran(_ error: SandboxError?, isLate: Bool, nanoseconds: UInt64) {
         calls.increment()
         duration.recordNanoseconds(Int64(clamping: nanoseconds))
         switch error {
-        case .interrupted: cancellations.increment()
-        case .deadlineExceeded: timeouts.increment()
+        case .interrupted where !isLate: cancellations.increment()
+        case .deadlineExceeded where !isLate: timeouts.increment()
         case .some(let error) where error.isFault: faults.increment()
         default: break
         }
     }
 
-    /// A call never ran.
+    /// A call was answered without coming back: it never ran, or runs on.
     func refused(_ error: SandboxPoolError) {
         switch error {
         case .cancelled: cancellations.increment()
-        case .deadlineExceededInQueue: timeouts.increment()
+        case .deadlineExceededInQueue, .sandbox(.deadlineExceeded): timeouts.increment()
         default: break
         }
     }

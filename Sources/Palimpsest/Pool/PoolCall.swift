@@ -8,13 +8,21 @@ import Tracing
 ///     new -> waiting -> running -> ended
 ///            waiting            -> ended     its deadline passed, its task was cancelled, or the pool refused it
 ///     new                       -> ended     it was refused at once
+///                       running -> late      it did not come back when it was to: its caller waits no longer
+///                                  late -> ended
 ///
-/// Everything that can change is guarded by the pool's lock. Whoever brings a call to `ended` answers it, outside the
-/// lock, or leaves it with the answers that are held: so each is answered exactly once. What a call does and gives back is up to `TypedPoolCall`.
+/// Everything that can change is guarded by the pool's lock. Whoever takes a call out of `new`, `waiting` or `running` for
+/// good answers it, outside the lock, or leaves it with the answers that are held: so each is answered exactly once, and
+/// what a late one brings back is dropped. What a call does and gives back is up to `TypedPoolCall`.
 class PoolCall: LinkedNode, @unchecked Sendable {
-    enum Phase { case new, waiting, running, ended }
-    /// Why someone wants it stopped.
-    enum Stop { case cancelled, shutDown }
+    enum Phase {
+        case new, waiting, running
+        /// Answered, and still running: its thread and its sandbox are taken until it is back.
+        case late
+        case ended
+    }
+    /// Why it is to come back. `expired` needs nobody to stop the guest: its own deadline does.
+    enum Stop { case expired, cancelled, shutDown }
     /// Who is where: the caller may still be looking when the answer comes, or be suspended already.
     private enum Progress: UInt8, AtomicRepresentable { case pending, suspended, answered }
 
@@ -30,6 +38,8 @@ class PoolCall: LinkedNode, @unchecked Sendable {
     var stop: Stop?
     /// In its lane's queue, or among the running.
     var links = Links<PoolCall>()
+    /// When the keeper has to see to it: its deadline, or the end of its time to come back. In the clock of `deadlineNanoseconds`.
+    var dueTime: UInt64
     /// Its place in the deadline queue.
     var deadlineIndex: Int?
     /// Its task runs on a thread of the pool's: its answer wakes nobody.
@@ -39,19 +49,25 @@ class PoolCall: LinkedNode, @unchecked Sendable {
     /// Lent to it while it runs.
     var sandbox: PooledSandbox?
 
-    /// Set together with `stop`, for the thread that runs it: it begins nothing new.
+    /// Set when it is stopped, for the thread that runs it: it begins nothing new.
     let isToStop = Atomic<Bool>(false)
 
     private let progress = Atomic<Progress>(.pending)
     /// Written before `progress` becomes `suspended`, read after. Unsafe, as its one resumption is `progress`'s invariant.
     private var continuation: UnsafeContinuation<Void, Never>?
-    /// Why there is no value. Written before `progress` becomes `answered`, read after.
-    private(set) var failure: SandboxPoolError?
+    /// What it ended in, if in an error. Only its thread's until it is answered with it: that may be after it was refused.
+    private var ownFailure: SandboxPoolError?
+    /// What it was refused with. Written before `progress` becomes `answered`, read after.
+    private var refusal: SandboxPoolError?
+
+    /// Why there is no value. For whoever has waited for the answer.
+    var failure: SandboxPoolError? { refusal ?? ownFailure }
 
     init(function: String?, deadline: ContinuousClock.Instant?) {
         self.function = function
         self.deadline = deadline
         deadlineNanoseconds = PoolCall.nanoseconds(deadline)
+        dueTime = deadlineNanoseconds
     }
 
     static func nanoseconds(_ deadline: ContinuousClock.Instant?) -> UInt64 {
@@ -76,10 +92,10 @@ class PoolCall: LinkedNode, @unchecked Sendable {
             try runBody(in: sandbox)
             return nil
         } catch let error as SandboxError {
-            failure = .sandbox(error)
+            ownFailure = .sandbox(error)
             return error
         } catch {
-            failure = .body(error)
+            ownFailure = .body(error)
             return nil
         }
     }
@@ -94,7 +110,7 @@ class PoolCall: LinkedNode, @unchecked Sendable {
 
     /// Answers with an error instead.
     func refuse(_ error: SandboxPoolError) {
-        failure = error
+        refusal = error
         answer()
     }
 

@@ -26,6 +26,7 @@ extension PoolEngine {
             for call in duty.answers { call.answer() }
             for call in duty.expired { refuse(call, .deadlineExceededInQueue) }
             for call in duty.shutDown { refuse(call, .shutDown) }
+            for late in duty.late { refuse(late.call, late.error, of: late.snapshot) }
             if duty.isLast { return finish() }
             keeperSpot.sleep(until: duty.nextTime)
         }

@@ -47,9 +47,11 @@ extension PoolEngine {
         let error = call.asPart { call.run(in: sandbox.sandbox) }
         // Before the answer: the caller's thread may take this one's processor as soon as it is woken.
         let end = pal_monotonic_nanoseconds()
-        answer(call, state.withLock { $0.end(call, error, worker: worker, now: end) })
+        let ending = state.withLock { $0.end(call, error, worker: worker, now: end) }
+        answer(call, ending)
         // The caller has its result: from here on, nobody waits but calls in the queue.
-        sandbox.lane.metrics?.function(call.function, of: sandbox.snapshot).ran(error, nanoseconds: end - start)
+        sandbox.lane.metrics?.function(call.function, of: sandbox.snapshot)
+            .ran(error, isLate: ending.isLate, nanoseconds: end - start)
         call.asPart {
             bringBack(sandbox, worker, since: pal_monotonic_nanoseconds(), callDuration: end - start)
         }
@@ -58,6 +60,7 @@ extension PoolEngine {
     private func answer(_ call: PoolCall, _ ending: PoolState.Ending) {
         switch ending {
         case .refusal(let error): call.refuse(error)
+        case .late: break
         case .outcome(.own): call.answer()
         case .outcome(let answers): answer(answers)
         }

@@ -105,17 +105,19 @@ final class PoolEngine: Sendable {
     }
 
     private func cancel(_ call: PoolCall) {
-        let (isRefused, wakesKeeper) = state.withLock { $0.cancel(call) }
+        let now = pal_monotonic_nanoseconds()
+        let (isRefused, wakesKeeper) = state.withLock { $0.cancel(call, now: now) }
         if wakesKeeper { keeperSpot.wake() }
         if isRefused { refuse(call, .cancelled(whileRunning: false)) }
     }
 
-    /// Answers a call that has ended without running.
-    func refuse(_ call: PoolCall, _ error: SandboxPoolError) {
+    /// Answers a call that has ended without running, or that runs on.
+    /// - Parameter snapshot: says whether there is a function of that name; nil if it is not known.
+    func refuse(_ call: PoolCall, _ error: SandboxPoolError, of snapshot: Snapshot? = nil) {
         call.refuse(error)
         guard let lane = call.lane else { return }
         if case .overloaded = error { lane.metrics?.overloads.increment() }
-        lane.metrics?.function(call.function, of: nil).refused(error)
+        lane.metrics?.function(call.function, of: snapshot).refused(error)
     }
 
     // MARK: - Snapshots

@@ -22,6 +22,8 @@ extension PoolState {
         case outcome(Answers)
         /// It was stopped by someone: this is its answer.
         case refusal(SandboxPoolError)
+        /// It was answered while it ran (`PoolState+Late.swift`), and what it brings is dropped.
+        case late
     }
 
     /// How long an answer is held while threads come by: 250 us, in nanoseconds.

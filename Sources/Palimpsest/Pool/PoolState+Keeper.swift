@@ -6,6 +6,7 @@ extension PoolState {
     /// What the keeper is to do now, and when it has to look again.
     struct Duty {
         var expired: [PoolCall] = []
+        var late: [LateCall] = []
         var shutDown: [PoolCall] = []
         var jobs: [PoolJob] = []
         var answers: [PoolCall] = []
@@ -18,11 +19,11 @@ extension PoolState {
 
     mutating func duty(now: UInt64) -> Duty {
         var duty = Duty()
-        while let call = takeExpired(now: now) { duty.expired.append(call) }
+        while let call = deadlines.first, call.dueTime <= now { seeTo(call, &duty) }
         while let job = takeOverdueJob(now: now) { duty.jobs.append(job) }
         duty.answers = takeOverdueAnswers(now: now)
-        if phase == .draining, now >= cutOffTime { duty.shutDown = cutOff() }
-        stopping.removeAll { $0.phase != .running || $0.interrupt() }
+        if phase == .draining, now >= cutOffTime { duty.shutDown = cutOff(now: now) }
+        stopping.removeAll { $0.phase == .ended || $0.interrupt() }
         duty.wakes = takeParkedIfDrained()
         if upkeepTime <= now, let worker = takeParked() { duty.wakes.append(worker) }
         duty.isLast = phase != .open && workerCount == 0 && carryingCount == 0
@@ -50,11 +51,11 @@ extension PoolState {
     }
 
     /// A shutdown is over: nothing waits any more, and what runs is stopped.
-    private mutating func cutOff() -> [PoolCall] {
+    private mutating func cutOff(now: UInt64) -> [PoolCall] {
         phase = .cut
         var call = running.first
         while let each = call {
-            if each.stop == nil { _ = stop(each, .shutDown) }
+            if each.stop == nil { _ = stop(each, .shutDown, now: now) }
             call = each.links.next
         }
         return lanes.values.flatMap { removeAll(from: $0) }

@@ -65,7 +65,7 @@ struct PoolState {
     var carryingCount = 0
     /// Some were held since the keeper last looked.
     var hadAnswers = false
-    /// Running calls that an interrupt has missed: it is repeated until they end.
+    /// Calls that run and that an interrupt has missed: it is repeated until they end.
     var stopping: [PoolCall] = []
 
     var makingCount = 0
@@ -181,6 +181,7 @@ struct PoolState {
     /// Takes a waiting call out of everything; whoever asked for it answers it.
     mutating func remove(_ call: PoolCall) {
         unqueue(call)
+        deadlines.remove(call)
         call.phase = .ended
     }
 
@@ -188,7 +189,6 @@ struct PoolState {
         guard let lane = call.lane else { return }
         lane.waiting.remove(call)
         waitingCount -= 1
-        deadlines.remove(call)
         if lane.waiting.count == 0 {
             turns.remove(lane)
             lane.isInTurn = false
@@ -206,39 +206,30 @@ struct PoolState {
     }
 
     /// Its task does not want it any more.
-    /// - Returns: whether it is to be refused (it was waiting), and whether the keeper is needed (the guest is not
-    ///   stopped yet).
-    mutating func cancel(_ call: PoolCall) -> (isRefused: Bool, wakesKeeper: Bool) {
+    /// - Returns: whether it is to be refused (it was waiting), and whether the keeper has to be woken (it was running).
+    mutating func cancel(_ call: PoolCall, now: UInt64) -> (isRefused: Bool, wakesKeeper: Bool) {
         switch call.phase {
         case .new: call.stop = .cancelled
         case .waiting:
             remove(call)
             statistics.cancellations += 1
             return (true, false)
-        case .running where call.stop == nil: return (false, stop(call, .cancelled))
-        case .running, .ended: break
+        case .running where call.stop == nil: return (false, stop(call, .cancelled, now: now))
+        case .running, .late, .ended: break
         }
         return (false, false)
     }
 
     /// - Returns: whether the keeper has to be woken.
-    mutating func stop(_ call: PoolCall, _ reason: PoolCall.Stop) -> Bool {
-        call.stop = reason
+    mutating func stop(_ call: PoolCall, _ reason: PoolCall.Stop, now: UInt64) -> Bool {
+        expectReturn(of: call, reason, by: now &+ PoolState.returnPatience)
         call.isToStop.store(true, ordering: .releasing)
-        guard !call.interrupt() else { return false }
+        guard !call.interrupt() else { return keeperIsLate(for: call.dueTime) }
         stopping.append(call)
         return keeperIsLate(for: 0)
     }
 
-    /// The first call whose deadline has passed in the queue; it is to be refused.
-    mutating func takeExpired(now: UInt64) -> PoolCall? {
-        guard let call = deadlines.first, call.deadlineNanoseconds <= now else { return nil }
-        remove(call)
-        statistics.timeouts += 1
-        return call
-    }
-
-    private mutating func cancelled(whileRunning: Bool) -> SandboxPoolError {
+    mutating func cancelled(whileRunning: Bool) -> SandboxPoolError {
         statistics.cancellations += 1
         return .cancelled(whileRunning: whileRunning)
     }
@@ -305,8 +296,10 @@ struct PoolState {
 
     /// A call has come back from its guest. Nobody can stop it any more.
     mutating func end(_ call: PoolCall, _ error: SandboxError?, worker: PoolWorker, now: UInt64) -> Ending {
+        let isLate = call.phase == .late
         call.phase = .ended
         call.sandbox = nil
+        deadlines.remove(call)
         running.remove(call)
         call.lane?.runningCount -= 1
         if call.lane?.returnsSoon == true {
@@ -315,12 +308,14 @@ struct PoolState {
         }
         if !stopping.isEmpty { stopping.removeAll { $0 === call } }
         switch error {
+        case .some(let error) where error.isFault: statistics.faults += 1
+        case _ where isLate: break
         case .interrupted:
             return .refusal(call.stop == .shutDown ? .shutDown : cancelled(whileRunning: true))
         case .deadlineExceeded: statistics.timeouts += 1
-        case .some(let error) where error.isFault: statistics.faults += 1
         default: break
         }
+        if isLate { return .late }
         // Errors are nothing to be fast with, and a deadline is one to be told of in time.
         return .outcome(error == nil ? answer(call, now: now) : .own)
     }

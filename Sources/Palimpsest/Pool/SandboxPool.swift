@@ -76,8 +76,9 @@ public final class SandboxPool: Sendable {
     /// Calls a guest function.
     ///
     /// - Parameters:
-    ///   - deadline: for waiting and running together, to the millisecond; nil is the configuration's `callTimeLimit`. One
-    ///     that has passed runs nothing.
+    ///   - deadline: for waiting and running together, to some milliseconds; nil is the configuration's `callTimeLimit`. One
+    ///     that has passed runs nothing. A host function that does not return in time is not waited for, here and when the
+    ///     task is cancelled: it goes on with its thread and its sandbox, and what comes of it is dropped.
     /// - Throws: `SandboxPoolError`: `unknownSnapshot`, `snapshotUnloadable`, `memoryLimitReached`; `overloaded`,
     ///   `deadlineExceededInQueue`, `shutDown`; `cancelled` when the task is; and `sandbox` with what the call ended in.
     nonisolated(nonsending) public func call<Result: GuestValue, each Argument: GuestValue>(
@@ -138,7 +139,8 @@ public final class SandboxPool: Sendable {
 
     /// Lends a sandbox for several calls, with one rollback at the end.
     ///
-    /// - Parameter body: runs on one of the pool's threads, which it occupies until it returns.
+    /// - Parameter body: runs on one of the pool's threads, which it occupies until it returns. It is not waited for after the
+    ///   deadline, or when the task is cancelled: it may go on then, without calls, and what it returns is dropped.
     /// - Throws: as `call` does; a `SandboxError` that `body` throws as `sandbox`, any other error as `body`.
     nonisolated(nonsending) public func withSandbox<Value: Sendable>(
         snapshot: String = defaultSnapshot, deadline: ContinuousClock.Instant? = nil,
@@ -171,11 +173,11 @@ public final class SandboxPool: Sendable {
     /// Whether the pool takes calls: false from the beginning of a shutdown on.
     public var isOpen: Bool { engine.state.withLock { $0.phase == .open } }
 
-    /// Takes no more calls, and waits until those that wait and run are answered; from `deadline` on, it refuses those
+    /// Takes no more calls, and waits until those that wait and run have ended; from `deadline` on, it refuses those
     /// that wait and stops the guests (both: `shutDown`). nil waits for ever.
     ///
     /// When it returns, the pool's threads, sandboxes and descriptors are gone. A host function, a loading closure or a
-    /// closure of `withSandbox` that does not return cannot be stopped: it is waited for. Can be called again, also
+    /// closure of `withSandbox` that does not return cannot be stopped: it is waited for, though its caller is answered. Can be called again, also
     /// meanwhile, with an earlier deadline.
     ///
     /// A pool that nobody holds any more, never shut down, answers the calls it has, then ends by itself.

@@ -4,7 +4,7 @@ public struct SandboxPoolStatistics: Sendable, Hashable {
 
     /// Calls in the queue.
     public var waiting = 0
-    /// Calls that run: sandboxes lent.
+    /// Calls that run: sandboxes lent. One that is answered before its host function returns runs on until then.
     public var running = 0
     /// Sandboxes ready to be lent.
     public var idle = 0

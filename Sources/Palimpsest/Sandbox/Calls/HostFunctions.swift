@@ -4,6 +4,11 @@ import CPalimpsest
 ///
 ///     var host = HostFunctions()
 ///     try host.register("lookUp") { (key: String) -> String in try database.value(key) }
+///
+/// **Deadlines and interrupts** stop guests, not host functions: one that runs at that time runs to its end, and its guest
+/// is stopped when it returns. Who called a `Sandbox` waits for it; who called a `SandboxPool` is answered without it. What
+/// the function does notice is the signal that stops guests: sent once, to its thread, without `SA_RESTART`, so that a
+/// system call that it waits in can fail with `EINTR`, or sleep for less than it was to, and is to be repeated (signal(7)).
 public struct HostFunctions: Sendable {
     private(set) var functions: [HostFunction] = []
 
