@@ -96,6 +96,9 @@ struct ArgumentTests {
     func excerpt() {
         let long = String(repeating: "ä", count: 100_000)
         #expect(JSONValue.string(long).excerpt.utf8.count < 100)
+        // One character for Swift.
+        let marked = "a" + String(repeating: "\u{301}", count: 1_000_000)
+        #expect(JSONValue.string(marked).excerpt.utf8.count < 100)
         #expect(JSONValue.number(String(repeating: "1", count: 1_000)).excerpt.utf8.count < 100)
     }
 

@@ -132,7 +132,7 @@ struct JSONReader {
             offset += 1
             switch byte {
             case UInt8(ascii: "\""): return try text(content[...], from: start)
-            case UInt8(ascii: "\\"): content += try escape()
+            case UInt8(ascii: "\\"): try escape(into: &content)
             default: content.append(byte)
             }
         }
@@ -146,8 +146,8 @@ struct JSONReader {
         return text
     }
 
-    /// What comes behind a backslash, as UTF-8.
-    private mutating func escape() throws(JSONError) -> [UInt8] {
+    /// Adds what comes behind a backslash, as UTF-8.
+    private mutating func escape(into content: inout [UInt8]) throws(JSONError) {
         guard let byte = current else { throw error("an escape") }
         let plain: UInt8?
         switch byte {
@@ -161,10 +161,11 @@ struct JSONReader {
         }
         if let plain {
             offset += 1
-            return [plain]
+            content.append(plain)
+            return
         }
         guard take("u") else { throw error("an escape: one of \" \\ / b f n r t u") }
-        return Array(try escapedScalar().utf8)
+        content += Unicode.UTF8.encode(try escapedScalar()) ?? Unicode.UTF8.encodedReplacementCharacter
     }
 
     /// `XXXX`, or `XXXX\uXXXX` for two surrogates.
