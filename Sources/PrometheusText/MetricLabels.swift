@@ -3,6 +3,7 @@ struct MetricLabels: Hashable, Sendable {
     /// Characters of a value; the rest is cut off.
     static let valueLimit = 256
 
+    /// Equal labels have equal bytes: values that only look alike are two.
     private let pairs: String
 
     /// Of two labels with the same name the first counts.
@@ -15,6 +16,13 @@ struct MetricLabels: Hashable, Sendable {
             texts.append("\(name)=\"\(MetricLabels.escaped(value))\"")
         }
         pairs = texts.joined(separator: ",")
+    }
+
+    static func == (one: MetricLabels, other: MetricLabels) -> Bool { one.pairs.utf8.elementsEqual(other.pairs.utf8) }
+
+    func hash(into hasher: inout Hasher) {
+        var pairs = pairs
+        pairs.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
     }
 
     var text: String { pairs.isEmpty ? "" : "{\(pairs)}" }

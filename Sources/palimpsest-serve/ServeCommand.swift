@@ -137,7 +137,7 @@ struct ServeCommand: AsyncParsableCommand {
 
     private func makeBackend() throws -> (FunctionCatalog, any CallBackend) {
         guard !noSandbox else {
-            return (FunctionCatalog([SandboxPool.defaultSnapshot: HostBackend.functions]), HostBackend())
+            return (FunctionCatalog([ByteName(SandboxPool.defaultSnapshot): HostBackend.functions]), HostBackend())
         }
         var configuration = sandbox.configuration
         configuration.logger = Logger(label: "palimpsest.guest")

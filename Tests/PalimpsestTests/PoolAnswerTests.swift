@@ -18,7 +18,7 @@ struct PoolAnswerTests {
         var state = PoolState(configuration)
         let lane = SnapshotLane("lane", snapshot: nil, load: nil, metrics: nil, configuration: .init())
         for _ in 0..<64 { lane.note(call: callDuration, rollback: 1_000) }
-        state.lanes["lane"] = lane
+        state.lanes[ByteName("lane")] = lane
         for _ in 0..<waiting { _ = state.enqueue(makeCall(), for: "lane", from: .stranger) }
         return (state, lane)
     }

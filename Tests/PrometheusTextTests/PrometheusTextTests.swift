@@ -28,6 +28,17 @@ struct PrometheusTextTests {
                 """)
     }
 
+    @Test("label values that are canonically equivalent and differ in bytes are two time series")
+    func equivalentLabels() {
+        Counter(label: "calls", dimensions: [("function", "\u{e9}")], factory: factory).increment(by: 1)
+        Counter(label: "calls", dimensions: [("function", "e\u{301}")], factory: factory).increment(by: 2)
+        Counter(label: "calls", dimensions: [("function", "\u{e9}")], factory: factory).increment(by: 4)
+        let lines = factory.text().split(separator: "\n").map { Array($0.utf8) }
+        #expect(lines.count == 3)
+        #expect(lines.contains(Array("calls_total{function=\"\u{e9}\"} 5".utf8)))
+        #expect(lines.contains(Array("calls_total{function=\"e\u{301}\"} 2".utf8)))
+    }
+
     @Test("timers are histograms in seconds, recorders histograms; buckets are cumulative and bounds belong to them")
     func histograms() {
         let timer = Timer(label: "wait", dimensions: [("queue", "a")], factory: factory)

@@ -9,7 +9,7 @@ final class LaneMetrics: Sendable {
     private let rollbackPages: Recorder
     private let rollbackDuration: Timer
     private let labels: [(String, String)]
-    private let functions = Mutex<[String: FunctionMetrics]>([:])
+    private let functions = Mutex<[ByteName: FunctionMetrics]>([:])
     /// Of closures, and of calls of functions that the guest does not export: there may be any number of those.
     private let closure: FunctionMetrics
     private let other: FunctionMetrics
@@ -39,12 +39,12 @@ final class LaneMetrics: Sendable {
     func function(_ name: String?, of snapshot: Snapshot?) -> FunctionMetrics {
         guard let name else { return closure }
         return functions.withLock { functions in
-            if let known = functions[name] { return known }
+            if let known = functions[ByteName(name)] { return known }
             guard snapshot?.program.export(name) != nil, functions.count < LaneMetrics.functionLimit else {
                 return other
             }
             let new = FunctionMetrics(labels + [("function", name)])
-            functions[name] = new
+            functions[ByteName(name)] = new
             return new
         }
     }

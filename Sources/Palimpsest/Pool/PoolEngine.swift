@@ -146,7 +146,7 @@ final class PoolEngine: Sendable {
 
     func remove(_ name: String) {
         let (lane, calls, worker) = state.withLock { state in
-            (state.lanes[name], state.removeLane(name), state.takeParked())
+            (state.lanes[ByteName(name)], state.removeLane(name), state.takeParked())
         }
         worker?.wake()
         for call in calls { refuse(call, .unknownSnapshot(name: name, available: names)) }

@@ -64,7 +64,7 @@ extension PoolState {
     /// All threads have left: lets go of everything.
     mutating func close() {
         phase = .closed
-        for name in lanes.keys { _ = removeLane(name) }
+        for name in lanes.keys { _ = removeLane(name.text) }
         home = nil
     }
 }

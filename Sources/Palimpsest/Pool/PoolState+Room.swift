@@ -7,15 +7,15 @@ extension PoolState {
 
     mutating func add(_ lane: SnapshotLane) throws(SandboxPoolError) {
         guard phase == .open else { throw .shutDown }
-        guard lanes[lane.name] == nil else { throw .snapshotNameTaken(name: lane.name) }
-        lanes[lane.name] = lane
+        guard lanes[ByteName(lane.name)] == nil else { throw .snapshotNameTaken(name: lane.name) }
+        lanes[ByteName(lane.name)] = lane
         if let snapshot = lane.snapshot { memory.add(snapshot) }
         if home == nil { home = lane }
     }
 
     /// - Returns: the calls that waited for it, to be refused.
     mutating func removeLane(_ name: String) -> [PoolCall] {
-        guard let lane = lanes.removeValue(forKey: name) else { return [] }
+        guard let lane = lanes.removeValue(forKey: ByteName(name)) else { return [] }
         lane.isRemoved = true
         for sandbox in lane.idle { doom(sandbox) }
         idleCount -= lane.idle.count

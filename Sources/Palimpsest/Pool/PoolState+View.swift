@@ -1,7 +1,7 @@
 /// What others are told of a pool.
 extension PoolState {
     /// The first of all snapshots' names.
-    var names: [String] { Array(lanes.keys.sorted().prefix(PoolState.nameLimit)) }
+    var names: [String] { lanes.keys.sorted().prefix(PoolState.nameLimit).map(\.text) }
 
     /// As many names as an error lists.
     static let nameLimit = 32

@@ -44,7 +44,7 @@ struct PoolState {
     /// Threads without work, the one that has been so for the shortest time last.
     var parked: [PoolWorker] = []
 
-    var lanes: [String: SnapshotLane] = [:]
+    var lanes: [ByteName: SnapshotLane] = [:]
     /// Those with calls waiting, the next one first.
     var turns = LinkedList<SnapshotLane>()
     var waitingCount = 0
@@ -157,8 +157,8 @@ struct PoolState {
 
     /// Most calls are for the snapshot that was called last: then nothing has to be hashed.
     private func lane(named name: String) -> SnapshotLane? {
-        if let home, home.name == name { return home }
-        return lanes[name]
+        if let home, home.name.hasBytes(of: name) { return home }
+        return lanes[ByteName(name)]
     }
 
     /// Calls that could begin at once if they were all there is.

@@ -59,14 +59,14 @@ public final class SandboxPool: Sendable {
     public func remove(_ name: String) { engine.remove(name) }
 
     /// The names of all snapshots, sorted.
-    public var snapshotNames: [String] { engine.state.withLock { $0.lanes.keys.sorted() } }
+    public var snapshotNames: [String] { engine.state.withLock { $0.lanes.keys.sorted().map(\.text) } }
 
     /// What the guest of a snapshot exports. Loads it, which takes a turn in the queue, if it was never called.
     /// - Throws: as `call` does.
     nonisolated(nonsending) public func exports(
         of snapshot: String = defaultSnapshot
     ) async throws(SandboxPoolError) -> [GuestExport] {
-        if let known = engine.state.withLock({ $0.lanes[snapshot]?.snapshot }) { return known.exports }
+        if let known = engine.state.withLock({ $0.lanes[ByteName(snapshot)]?.snapshot }) { return known.exports }
         let call = TypedPoolCall(function: nil, deadline: limit(nil)) { sandbox, _ in sandbox.exports }
         return try await engine.perform(call, in: snapshot)
     }

@@ -20,9 +20,14 @@ extension Sandbox {
                 reason: "\(table.count) exports; at most \(PAL_MAX_EXPORTS) are accepted")
         }
         var exports: [GuestExport] = []
+        var names: Set<ByteName> = []
         for index in 0..<count {
             let address = GuestVirtualAddress(rawValue: table.address) + index * MemoryLayout<pal_export>.stride
-            exports.append(try readExport(index, at: address))
+            let export = try readExport(index, at: address)
+            guard names.insert(ByteName(export.name)).inserted else {
+                throw .invalidExport(index: index, reason: "there is another export named '\(export.name)'")
+            }
+            exports.append(export)
         }
         return exports
     }
@@ -33,7 +38,7 @@ extension Sandbox {
         }
         let nameBytes = try exportBytes(GuestSpan(record.name), index, limit: Int(PAL_MAX_NAME_BYTES), "name")
         guard !nameBytes.isEmpty, let name = String(validating: nameBytes, as: UTF8.self),
-            GuestText.escaped(name) == name
+            GuestText.escaped(name).hasBytes(of: name)
         else {
             throw .invalidExport(index: index, reason: "its name is empty, not UTF-8, or has control characters")
         }

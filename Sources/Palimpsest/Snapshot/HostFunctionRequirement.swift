@@ -2,4 +2,10 @@
 public struct HostFunctionRequirement: Sendable, Hashable {
     public let name: String
     public let signature: GuestSignature
+
+    public static func == (one: HostFunctionRequirement, other: HostFunctionRequirement) -> Bool {
+        ByteName(one.name) == ByteName(other.name) && one.signature == other.signature
+    }
+
+    public func hash(into hasher: inout Hasher) { hasher.combine(ByteName(name)) }
 }

@@ -74,6 +74,6 @@ package struct SandboxOptions: ParsableArguments {
                 .usage, kind: "sizesOfSnapshot",
                 "A snapshot's sizes are those it was taken with: leave out --heap, --stack, --mailbox and --scratch.")
         }
-        return try location.load(verify: verification, allowedFiles: Set(allowFile))
+        return try location.load(verify: verification, allowedFiles: allowFile)
     }
 }

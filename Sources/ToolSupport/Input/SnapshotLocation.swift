@@ -52,7 +52,7 @@ package struct SnapshotLocation: ExpressibleByArgument, Equatable, Sendable {
 
     /// Opens the snapshot.
     package func load(
-        verify: SnapshotVerification, allowedFiles: Set<String>
+        verify: SnapshotVerification, allowedFiles: [String]
     ) throws(ToolError) -> Snapshot {
         let store = try store()
         return try ToolError.ofStore { () throws(SnapshotStoreError) in

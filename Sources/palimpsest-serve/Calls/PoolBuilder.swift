@@ -10,13 +10,13 @@ struct PoolBuilder {
     let configuration: SandboxPoolConfiguration
 
     func build() throws(ToolError) -> (FunctionCatalog, any CallBackend) {
-        var functions: [String: [ServedFunction]] = [:]
+        var functions: [ByteName: [ServedFunction]] = [:]
         let pool = try PoolBuilder.ofPool { () throws(SandboxPoolError) in
             try SandboxPool(configuration: configuration)
         }
         for guest in guests {
             let snapshot = try add(guest, to: pool)
-            functions[guest.name] = snapshot.exports.map { ServedFunction($0) }
+            functions[ByteName(guest.name)] = snapshot.exports.map { ServedFunction($0) }
         }
         return (FunctionCatalog(functions), PoolBackend(pool: pool, queueLimit: configuration.queueLimit))
     }
@@ -34,7 +34,7 @@ struct PoolBuilder {
                 try pool.add(snapshot, as: guest.name)
             } else {
                 // What can be loaded again can be dropped to keep the limit.
-                let (verification, files) = (sandbox.verification, Set(sandbox.allowFile))
+                let (verification, files) = (sandbox.verification, sandbox.allowFile)
                 try pool.add(guest.name) { try fixed.load(verify: verification, allowedFiles: files) }
             }
         }

@@ -17,7 +17,7 @@ struct CalledFunction: ParsableArguments {
     func validate() throws { _ = try CallArguments.words(words) }
 
     func export(of sandbox: Sandbox) throws(ToolError) -> GuestExport {
-        guard let export = sandbox.exports.first(where: { $0.name == function }) else {
+        guard let export = sandbox.exports.first(where: { $0.name.hasBytes(of: function) }) else {
             throw ToolError(.unknownFunction(name: function, available: sandbox.exports.map(\.name)))
         }
         return export

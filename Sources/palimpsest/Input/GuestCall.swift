@@ -19,8 +19,9 @@ struct GuestCall {
     private static func words(_ text: String) throws(ToolError) -> [String] {
         var words: [String] = []
         var word: String?
-        var quote: Character?
-        for character in text {
+        var quote: Unicode.Scalar?
+        // Not by characters: a mark that combines with a space or a quote does not make it another separator.
+        for character in text.unicodeScalars {
             if character == quote {
                 quote = nil
             } else if quote == nil, character == "\"" || character == "'" {
@@ -30,7 +31,8 @@ struct GuestCall {
                 if let word { words.append(word) }
                 word = nil
             } else {
-                word = (word ?? "") + String(character)
+                if word == nil { word = "" }
+                word?.unicodeScalars.append(character)
             }
         }
         if let quote {
@@ -41,7 +43,7 @@ struct GuestCall {
     }
 
     func run(in sandbox: Sandbox) throws(ToolError) {
-        guard let export = sandbox.exports.first(where: { $0.name == function }) else {
+        guard let export = sandbox.exports.first(where: { $0.name.hasBytes(of: function) }) else {
             throw ToolError(.unknownFunction(name: function, available: sandbox.exports.map(\.name)))
         }
         let arguments = try CallArguments.parse(words, for: export)

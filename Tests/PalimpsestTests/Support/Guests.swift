@@ -16,6 +16,8 @@ enum Guests {
     static let faulty = load("faulty")
     static let leftovers = load("leftovers")
     static let faultySwift = load("faulty-swift")
+    static let names = load("names")
+    static let twins = load("twins")
 
     private static func load(_ name: String) -> [UInt8] {
         guard let url = Bundle.module.url(forResource: name, withExtension: "elf"),

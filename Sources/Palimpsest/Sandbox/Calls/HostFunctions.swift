@@ -56,7 +56,7 @@ public struct HostFunctions: Sendable {
                 reason: "it takes \(signature.arguments.count) arguments; at most "
                     + "\(GuestSignature.maximumArgumentCount) are possible")
         }
-        guard !functions.contains(where: { $0.name == name }) else {
+        guard !functions.contains(where: { $0.name.hasBytes(of: name) }) else {
             throw .invalidHostFunction(name: name, reason: "the name is taken")
         }
         functions.append(HostFunction(name: name, signature: signature, body: body))
@@ -70,7 +70,7 @@ public struct HostFunctions: Sendable {
     /// - Throws: `SandboxError.hostFunctionRequired` for the first that is missing or has another signature.
     func check(_ required: [HostFunctionRequirement]) throws(SandboxError) {
         for wanted in required {
-            let found = functions.first { $0.name == wanted.name }?.signature
+            let found = functions.first { $0.name.hasBytes(of: wanted.name) }?.signature
             guard found == wanted.signature else {
                 throw .hostFunctionRequired(name: wanted.name, expected: wanted.signature, found: found)
             }

@@ -13,7 +13,7 @@ extension Snapshot {
     /// - Parameter reference: a tag, or `sha256:` and the digest of its manifest.
     public convenience init(
         loading directory: String, reference: String, verify: SnapshotVerification = .structure,
-        prefetch: Bool = true, allowedFiles: Set<String> = []
+        prefetch: Bool = true, allowedFiles: some Sequence<String> = []
     ) throws(SnapshotStoreError) {
         let loaded = try SnapshotStore(at: directory)
             .load(reference, verify: verify, prefetch: prefetch, allowedFiles: allowedFiles)

@@ -4,7 +4,7 @@ import SystemPackage
 /// Makes a snapshot of a store's files: each layer opened once, mapped, and never copied.
 struct SnapshotLoader {
     let directory: StoreDirectory
-    let allowedFiles: Set<String>
+    let allowedFiles: Set<ByteName>
 
     /// - Throws: `SnapshotStoreError`: anything but what is about writing.
     func load(
@@ -91,7 +91,7 @@ struct SnapshotLoader {
         var layers: [MemoryLayer] = []
         var place = GuestLayout.filesPhysical
         for identity in identities {
-            guard allowedFiles.contains(identity.path) else {
+            guard allowedFiles.contains(ByteName(identity.path)) else {
                 throw .fileNotAllowed(file: GuestText.escaped(identity.path), path: directory.path)
             }
             guard identity.byteCount.roundedUpToPages <= GuestLayout.filesLimit - place else {

@@ -23,7 +23,7 @@ extension SnapshotStore {
         let files = try reader.files()
         let regions = try reader.regions(try reader.layout(), files)
         return SnapshotDescription(
-            digest: entry.digest, tags: try directory.index().entries(of: entry.digest).compactMap(\.tag).sorted(),
+            digest: entry.digest, tags: try directory.index().tags(of: entry.digest),
             layers: manifest.layerList,
             metadataByteCount: manifest.config.size + entry.size + (manifest.symbols?.size ?? 0),
             engineVersion: GuestText.escaped(config.engineVersion), abiVersion: config.abiVersion,

@@ -65,9 +65,9 @@ public struct SnapshotStore: Sendable {
     /// - Throws: `SnapshotStoreError`.
     public func load(
         _ reference: String, verify: SnapshotVerification = .structure, prefetch: Bool = true,
-        allowedFiles: Set<String> = []
+        allowedFiles: some Sequence<String> = []
     ) throws(SnapshotStoreError) -> Snapshot {
-        let loader = SnapshotLoader(directory: directory, allowedFiles: allowedFiles)
+        let loader = SnapshotLoader(directory: directory, allowedFiles: Set(allowedFiles.map(ByteName.init)))
         let parsed = try SnapshotReference(reference)
         guard let telemetry else { return try loader.load(parsed, verify: verify, prefetch: prefetch) }
         return try telemetry.loading(reference, from: path) { () throws(SnapshotStoreError) in
@@ -98,7 +98,7 @@ public struct SnapshotStore: Sendable {
         try directory.changeIndex { index throws(SnapshotStoreError) in
             let count = index.manifests.count
             switch parsed {
-            case .tag(let tag): index.manifests.removeAll { $0.tag == tag }
+            case .tag(let tag): index.manifests.removeAll { $0.hasTag(tag) }
             case .digest(let digest): index.manifests.removeAll { $0.digest == digest }
             }
             guard index.manifests.count < count else {

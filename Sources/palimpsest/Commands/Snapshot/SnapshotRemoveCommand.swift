@@ -34,8 +34,8 @@ struct SnapshotRemoveCommand: ParsableCommand {
             if json { StandardOutput.write(JSON.object([("removed", .integer(snapshots.count))])) }
             return
         }
-        for directory in Set(snapshots.map(\.directory)).sorted() {
-            try SnapshotPruneCommand.prune(directory, asJSON: json)
+        for directory in Set(snapshots.map { ByteName($0.directory) }).sorted() {
+            try SnapshotPruneCommand.prune(directory.text, asJSON: json)
         }
     }
 }

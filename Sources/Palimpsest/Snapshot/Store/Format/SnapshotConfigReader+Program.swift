@@ -7,11 +7,15 @@ extension SnapshotConfigReader {
             throw invalid("exports", "expected 1 to \(PAL_MAX_EXPORTS), found \(config.exports.count)")
         }
         var exports: [GuestExport] = []
+        var names: Set<ByteName> = []
         for (index, export) in config.exports.enumerated() {
             let field = "exports[\(index)]"
             try checkName(export.name, field)
-            guard GuestText.escaped(export.name) == export.name else {
+            guard GuestText.escaped(export.name).hasBytes(of: export.name) else {
                 throw invalid(field + ".name", "it has control characters")
+            }
+            guard names.insert(ByteName(export.name)).inserted else {
+                throw invalid(field + ".name", "it is there twice")
             }
             let function = GuestVirtualAddress(rawValue: export.function.value)
             guard regions.mapping(at: function)?.region.label == .code else {
@@ -32,11 +36,13 @@ extension SnapshotConfigReader {
                 "expected at most \(StoreLimits.hostFunctionCount), found \(config.hostFunctions.count)")
         }
         var functions: [HostFunctionRequirement] = []
-        var names: Set<String> = []
+        var names: Set<ByteName> = []
         for (index, function) in config.hostFunctions.enumerated() {
             let field = "hostFunctions[\(index)]"
             try checkName(function.name, field)
-            guard names.insert(function.name).inserted else { throw invalid(field + ".name", "it is there twice") }
+            guard names.insert(ByteName(function.name)).inserted else {
+                throw invalid(field + ".name", "it is there twice")
+            }
             functions.append(.init(name: function.name, signature: try signature(function.signature, field)))
         }
         return functions

@@ -17,6 +17,9 @@ struct OCIDescriptor: Codable, Hashable, Sendable {
     }
 
     var tag: String? { annotations?[OCIAnnotation.tag] }
+
+    /// Tags are bytes: a foreign store may have one that is only equivalent, such as U+212A for `K`.
+    func hasTag(_ tag: String) -> Bool { self.tag?.hasBytes(of: tag) ?? false }
 }
 
 /// What an image runs on (image-spec, image-index.md): carried along, never looked at.

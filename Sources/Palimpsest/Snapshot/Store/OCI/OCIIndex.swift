@@ -5,13 +5,21 @@ struct OCIIndex: Codable, Equatable, Sendable {
     var manifests: [OCIDescriptor] = []
     var annotations: [String: String]?
 
-    func entries(tagged tag: String) -> [OCIDescriptor] { manifests.filter { $0.tag == tag } }
+    func entries(tagged tag: String) -> [OCIDescriptor] { manifests.filter { $0.hasTag(tag) } }
     func entries(of digest: BlobDigest) -> [OCIDescriptor] { manifests.filter { $0.digest == digest } }
-    var tags: [String] { manifests.compactMap(\.tag).sorted() }
+    var tags: [String] { OCIIndex.tags(manifests) }
+    func tags(of digest: BlobDigest) -> [String] { OCIIndex.tags(entries(of: digest)) }
+
+    /// Sorted by bytes, as they are compared.
+    private static func tags(_ entries: [OCIDescriptor]) -> [String] {
+        entries.compactMap(\.tag).map(ByteName.init).sorted().map(\.text)
+    }
 
     /// Makes `entry` the one that its tag means.
     mutating func replace(with entry: OCIDescriptor) {
-        manifests.removeAll { $0.tag == entry.tag && (entry.tag != nil || $0.digest == entry.digest) }
+        manifests.removeAll { other in
+            if let tag = entry.tag { other.hasTag(tag) } else { other.tag == nil && other.digest == entry.digest }
+        }
         manifests.append(entry)
     }
 }
