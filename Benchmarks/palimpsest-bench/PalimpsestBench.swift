@@ -54,10 +54,11 @@ struct PalimpsestBench: ParsableCommand {
         if !report.counts.isEmpty { tables.append(Table.text(report.counts)) }
         if !report.amounts.isEmpty { tables.append(Table.text(report.amounts)) }
         print(tables.joined(separator: "\n\n"))
+        // Written to, not replaced: they may be devices.
         if let json {
             let encoder = JSONEncoder()
             encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
-            try encoder.encode(report).write(to: URL(fileURLWithPath: json), options: .atomic)
+            try encoder.encode(report).write(to: URL(fileURLWithPath: json))
         }
         if let plot { try draw(report, into: URL(fileURLWithPath: plot)) }
     }
@@ -79,7 +80,7 @@ struct PalimpsestBench: ParsableCommand {
         for (name, plot) in plots {
             guard let plot else { continue }
             let file = folder.appendingPathComponent("\(name).svg")
-            try Data(plot.svg.utf8).write(to: file, options: .atomic)
+            try Data(plot.svg.utf8).write(to: file)
         }
     }
 }

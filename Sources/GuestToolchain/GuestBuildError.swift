@@ -5,6 +5,9 @@ public enum GuestBuildError: Error, Sendable, CustomStringConvertible {
     case noSources
     case sourceNotFound(String)
     case unknownSourceKind(String)
+    /// Something that is no regular file has the output's name.
+    case outputNotAFile(String)
+    case outputIsSource(output: String, source: String)
     /// The Embedded Swift libraries for bare-metal x86-64 are not in the toolchain.
     case embeddedLibraryNotFound(String)
     /// A tool ran and refused; `diagnostics` is what it printed.
@@ -18,6 +21,8 @@ public enum GuestBuildError: Error, Sendable, CustomStringConvertible {
         case .noSources: "no source files; name at least one .c, .S or .swift file"
         case .sourceNotFound(let path): "source file \(path) not found"
         case .unknownSourceKind(let path): "\(path): expected a .c, .S or .swift file"
+        case .outputNotAFile(let path): "\(path) is no regular file: name one, or one that is not there"
+        case .outputIsSource(let output, let source): "the output \(output) is the source \(source): name another file"
         case .embeddedLibraryNotFound(let path):
             "\(path) not found: this Swift toolchain has no Embedded Swift for x86_64-unknown-none-elf"
         case .toolFailed(let name, let status, let diagnostics):

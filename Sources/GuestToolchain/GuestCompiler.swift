@@ -23,13 +23,15 @@ public struct GuestCompiler: Sendable {
     /// - Throws: `GuestBuildError.toolNotFound`
     public init() throws(GuestBuildError) { toolchain = try Toolchain() }
 
-    /// Builds `output` from `sources`. The file appears whole or not at all.
+    /// Builds `output` from `sources`. The file appears whole or not at all; a device, a FIFO, a socket, a folder or one
+    /// of the sources is never replaced.
     /// - Throws: `GuestBuildError`, with the compilers' diagnostics in it.
     public func build(sources: [String], output: String, options: Options = .init()) throws(GuestBuildError) {
         guard !sources.isEmpty else { throw .noSources }
         for source in sources {
             guard FileManager.default.fileExists(atPath: source) else { throw .sourceNotFound(source) }
         }
+        let destination = try GuestOutput(output, sources: sources)
         let work = try TemporaryDirectory()
         for file in EmbeddedFile.sdk { try work.write("sdk/" + file.path, file.bytes) }
         let sdk = work.path + "/sdk"
@@ -55,7 +57,7 @@ public struct GuestCompiler: Sendable {
             libraries.append(runtime)
         }
         try link(objects, libraries, sdk, work.path, options)
-        try place(work.path + "/guest.elf", output)
+        try destination.place(work.path + "/guest.elf")
     }
 
     private func runtimeSources(_ sdk: String) -> [String] {
@@ -128,21 +130,5 @@ public struct GuestCompiler: Sendable {
                 "max-page-size=4096", "-T",
                 sdk + "/guest.ld", "-o", work + "/guest.elf",
             ] + objects + libraries, in: work, isVerbose: options.isVerbose)
-    }
-
-    /// Moves the finished image into place: into the same folder first, then by rename.
-    private func place(_ image: String, _ output: String) throws(GuestBuildError) {
-        let partial = "\(output).\(getpid()).partial"
-        do {
-            try? FileManager.default.removeItem(atPath: partial)
-            try FileManager.default.copyItem(atPath: image, toPath: partial)
-        } catch {
-            throw .fileSystem(operation: "writing", path: output, reason: error.localizedDescription)
-        }
-        guard rename(partial, output) == 0 else {
-            let reason = String(cString: strerror(errno))
-            try? FileManager.default.removeItem(atPath: partial)
-            throw .fileSystem(operation: "writing", path: output, reason: reason)
-        }
     }
 }

@@ -10,6 +10,8 @@ extension ToolError {
             case .embeddedLibraryNotFound: (.unavailable, "embeddedLibraryNotFound")
             case .noSources: (.usage, "noSources")
             case .unknownSourceKind: (.usage, "unknownSourceKind")
+            case .outputNotAFile: (.badFile, "outputNotAFile")
+            case .outputIsSource: (.usage, "outputIsInput")
             case .sourceNotFound: (.badFile, "sourceNotFound")
             case .fileSystem: (.badFile, "fileSystem")
             case .toolFailed: (.guestFailed, "toolFailed")

@@ -5,7 +5,8 @@ extension Sandbox {
     ///
     /// It has the processor's registers, all memory the guest may access, with permissions, and, as notes, the labels of
     /// its regions, the fault's report and the guest's build id. Pages of zeros are holes. It appears under its name when
-    /// it is complete and on the disk, and replaces what was there; only its owner may read it.
+    /// it is complete and on the disk, and replaces a regular file or a link that was there; only its owner may read it.
+    /// What is no regular file is not replaced, nor is a file that the guest comes from.
     ///
     /// Takes time: all that the guest has written is read twice and written once. The status stays what it is.
     /// - Parameter byteLimit: bytes it may have, holes not counted; 1 GiB by default.
@@ -43,9 +44,15 @@ extension Sandbox {
         guard image.fileByteCount <= fileLimit else {
             throw .tooLarge(byteCount: image.fileByteCount, limit: fileLimit)
         }
-        let file = try CoreFile(path)
+        let file = try CoreFile(path, keeping: inputs)
         try write(image, to: file)
         try file.place()
+    }
+
+    /// The files that the guest comes from and that it has mapped.
+    private var inputs: Set<FileNumber> {
+        let layers = machine.memory.image.layers.filter(\.mayVanish).compactMap { FileNumber($0.segment.descriptor) }
+        return Set(layers).union([program.file?.path.flatMap { FileNumber($0) }].compactMap(\.self))
     }
 
     private func write(_ image: CoreImage, to file: CoreFile) throws(CoreDumpError) {

@@ -3,6 +3,8 @@ import Glibc
 /// Waits for one debugger to connect.
 public final class DebuggerListener: Sendable {
     private let descriptor: CInt
+    /// Of the socket's file, to know it again.
+    private let file: (device: dev_t, inode: ino_t)?
     /// With the port that was chosen, if it was left open.
     public let address: DebuggerAddress
 
@@ -25,12 +27,22 @@ public final class DebuggerListener: Sendable {
             throw .cannotListen(address: "\(address)", reason: String(cString: strerror(failure)))
         }
         self.descriptor = descriptor
+        file = DebuggerListener.file(of: address)
         self.address = DebuggerListener.port(of: descriptor).map { address.with(port: $0) } ?? address
     }
 
     deinit {
         close(descriptor)
-        if case .unix(let path) = address { unlink(path) }
+        // Not what somebody has put in its place meanwhile.
+        if case .unix(let path) = address, let file, let found = DebuggerListener.file(of: address), found == file {
+            unlink(path)
+        }
+    }
+
+    private static func file(of address: DebuggerAddress) -> (device: dev_t, inode: ino_t)? {
+        var status = stat()
+        guard case .unix(let path) = address, lstat(path, &status) == 0 else { return nil }
+        return (status.st_dev, status.st_ino)
     }
 
     private static func port(of descriptor: CInt) -> UInt16? {

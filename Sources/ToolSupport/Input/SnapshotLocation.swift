@@ -39,6 +39,19 @@ package struct SnapshotLocation: ExpressibleByArgument, Equatable, Sendable {
         self = location
     }
 
+    /// The files of its store.
+    package var files: [String] {
+        let blobs = "\(directory)/blobs/sha256"
+        var files = ["\(directory)/index.json", "\(directory)/oci-layout"]
+        guard let stream = opendir(blobs) else { return files }
+        defer { closedir(stream) }
+        while let entry = readdir(stream) {
+            let name = withUnsafeBytes(of: entry.pointee.d_name) { $0.prefix { $0 != 0 }.map(\.self) }
+            files.append("\(blobs)/\(String(decoding: name, as: UTF8.self))")
+        }
+        return files
+    }
+
     package var description: String {
         reference.hasPrefix("sha256:") ? "\(directory)@\(reference)" : "\(directory):\(reference)"
     }

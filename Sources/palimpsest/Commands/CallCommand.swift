@@ -94,6 +94,10 @@ struct CallCommand: ParsableCommand {
         if let strategy { sandbox.rollbackStrategy = strategy }
         let export = try called.export(of: sandbox)
         let arguments = try called.arguments(for: export)
+        if let core {
+            let inputs = try called.inputs(for: export) + self.sandbox.allowFile
+            try OutputFile.check(core, against: inputs, isReplaced: true)
+        }
         if let address = debugger.gdb {
             let result = try debugger.call(called, arguments, in: sandbox, at: address)
             return json ? StandardOutput.write(jsonObject(export, result, nil, nil)) : show(result)

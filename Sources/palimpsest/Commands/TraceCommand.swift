@@ -75,6 +75,10 @@ struct TraceCommand: ParsableCommand {
         let (sandbox, snapshot) = try makeSandbox()
         let export = try called.export(of: sandbox)
         let arguments = try called.arguments(for: export)
+        if let perfetto {
+            let inputs = try called.inputs(for: export) + self.sandbox.allowFile
+            try OutputFile.check(perfetto, against: inputs, isReplaced: false)
+        }
         let outcome: Result<AnyGuestValue, SandboxError>
         try ToolError.ofSandbox { () throws(SandboxError) in try sandbox.startTracing(capacity: events) }
         do throws(SandboxError) {

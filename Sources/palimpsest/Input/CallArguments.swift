@@ -41,9 +41,9 @@ enum CallArguments {
     private static func parse(
         _ word: String, as type: GuestValueType, position: Int, of export: GuestExport
     ) throws(ToolError) -> AnyGuestValue {
-        if type == .bytes, word.hasPrefix("@") {
+        if let file = file(word, as: type) {
             let limit = SandboxConfiguration.mailboxRange.upperBound
-            return .bytes(try InputFile.read(String(word.dropFirst()), limit: limit))
+            return .bytes(try InputFile.read(file, limit: limit))
         }
         do throws(SandboxError) {
             return try AnyGuestValue(parsing: word, as: type)
@@ -53,6 +53,11 @@ enum CallArguments {
                 "Argument \(position) of '\(Terminal.escaped(export.name))' is \(type), written as "
                     + "\(form(of: type)); found '\(word)'.")
         }
+    }
+
+    /// The path, if the word is a file whose contents are the argument.
+    static func file(_ word: String, as type: GuestValueType) -> String? {
+        type == .bytes && word.utf8.first == UInt8(ascii: "@") ? String(word.unicodeScalars.dropFirst()) : nil
     }
 
     /// How a value of that type is written.

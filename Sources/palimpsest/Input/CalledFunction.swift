@@ -23,6 +23,13 @@ struct CalledFunction: ParsableArguments {
         return export
     }
 
+    /// The files that are read for a call of it: the guest's, or all of its store, and arguments'.
+    func inputs(for export: GuestExport) throws -> [String] {
+        let words = zip(try CallArguments.words(words), export.signature.arguments)
+        let files = words.compactMap { word, type in CallArguments.file(word, as: type) }
+        return (SnapshotLocation(guest: guest)?.files ?? [guest]) + files
+    }
+
     func arguments(for export: GuestExport) throws -> [AnyGuestValue] {
         try CallArguments.parse(try CallArguments.words(words), for: export)
     }

@@ -5,7 +5,7 @@ import ToolSupport
 enum OutputFile {
     /// Writes `text` and a newline to a new file, or in place of one.
     static func write(_ text: String, to path: String) throws(ToolError) {
-        let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOCTTY | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else { throw unwritable(path) }
         var rest = (Array(text.utf8) + [UInt8(ascii: "\n")])[...]
         while !rest.isEmpty {
@@ -19,6 +19,31 @@ enum OutputFile {
             rest = rest.dropFirst(count)
         }
         guard close(descriptor) == 0 else { throw unwritable(path) }
+    }
+
+    /// Refuses an output that is one of the inputs, whatever both of them are called.
+    /// - Parameter isReplaced: whether it takes the place of what is there: then that has to be a regular file.
+    static func check(_ path: String, against inputs: [String], isReplaced: Bool) throws(ToolError) {
+        guard let output = status(path) else { return }
+        guard !isReplaced || output.st_mode & S_IFMT == S_IFREG else {
+            throw ToolError(
+                .badFile, kind: "outputNotAFile",
+                "\(Terminal.escaped(path)) is no regular file: name one, or one that is not there.")
+        }
+        for input in inputs {
+            guard let status = status(input), status.st_dev == output.st_dev, status.st_ino == output.st_ino,
+                status.st_mode & S_IFMT == S_IFREG
+            else { continue }
+            throw ToolError(
+                .usage, kind: "outputIsInput",
+                "The output \(Terminal.escaped(path)) is the input \(Terminal.escaped(input)): name another file.")
+        }
+    }
+
+    /// Nil if there is nothing.
+    private static func status(_ path: String) -> stat? {
+        var status = stat()
+        return stat(path, &status) == 0 ? status : nil
     }
 
     private static func unwritable(_ path: String) -> ToolError {

@@ -52,6 +52,45 @@ struct CoreDumpTests {
 
     private func line(_ marker: String) throws -> Int { try GuestSourceFile.line(marker, in: "faulty/faulty.c") }
 
+    // MARK: - Where it goes
+
+    @Test("no core takes the place of a FIFO, a device, a folder, or the file that the guest comes from or has mapped")
+    func targets() throws {
+        let folder = try Folder()
+        let sandbox = try make(folder)
+        try Data(repeating: 1, count: 4096).write(to: URL(fileURLWithPath: folder.path("mapped")))
+        try sandbox.mapFile(folder.path("mapped"), at: 0x2_0000_0000)
+        try #require(mkfifo(folder.path("fifo"), 0o600) == 0)
+        try #require(symlink("/dev/null", folder.path("null")) == 0)
+        try #require(link(folder.guest, folder.path("hard-link")) == 0)
+        try FileManager.default.createDirectory(atPath: folder.path("folder"), withIntermediateDirectories: false)
+        let files = try folder.files
+        for name in ["fifo", "null", "folder", "guest.elf", "hard-link", "../\(folder.url.lastPathComponent)/mapped"] {
+            let error = coreError { try sandbox.writeCoreDump(to: folder.path(name)) }
+            guard case .unwritable? = error else {
+                Issue.record("\(name): \(String(describing: error))")
+                continue
+            }
+        }
+        #expect(try folder.files == files)
+        #expect(try Data(contentsOf: URL(fileURLWithPath: folder.guest)) == Data(Guests.faulty))
+        // A policy's file as well, and it is one of those that count.
+        var configuration = SandboxConfiguration()
+        configuration.coreDump = CoreDumpPolicy(directory: folder.url.path, namePattern: "policy%n")
+        try #require(mkfifo(folder.path("policy1"), 0o600) == 0)
+        let other = try make(folder, configuration)
+        _ = caughtFault { _ = try other.call("handle", 0x20_0000 as UInt64) as UInt64 }
+        var status = stat()
+        #expect(lstat(folder.path("policy1"), &status) == 0 && status.st_mode & S_IFMT == S_IFIFO)
+    }
+
+    @Test("a path is split by bytes: a mark that combines with the slash is the name's first")
+    func combiningMark() throws {
+        let folder = try Folder()
+        try make(folder).writeCoreDump(to: folder.url.path + "/\u{301}core")
+        #expect(try folder.files.map { Array($0.utf8) }.contains(Array("\u{301}core".utf8)))
+    }
+
     // MARK: - What gdb makes of it
 
     @Test("gdb opens the core of a guest in C: backtrace with lines, arguments, registers, memory, signal")

@@ -44,7 +44,7 @@ public struct CoreDumpPolicy: Sendable {
         guard byteLimit >= 1 else {
             throw .invalidConfiguration(name: "coreDump.byteLimit", value: byteLimit, expected: "1 and more")
         }
-        guard !namePattern.isEmpty, !namePattern.contains("/"), namePattern.utf8.count <= 128 else {
+        guard !namePattern.isEmpty, !namePattern.utf8.contains(UInt8(ascii: "/")), namePattern.utf8.count <= 128 else {
             throw .invalidConfiguration(
                 name: "coreDump.namePattern", value: namePattern.utf8.count,
                 expected: "a file name of 1 to 128 bytes without '/'")

@@ -27,18 +27,24 @@ final class CoreFile {
     /// Buffers that no write is under way from.
     private var freeBuffers: [UnsafeMutableRawBufferPointer] = []
 
-    /// - Parameter path: where it is going to be; what is there then is replaced.
+    /// - Parameters:
+    ///   - path: where it is going to be. A regular file that is there is replaced, and so is a link; nothing else is.
+    ///   - inputs: files that are not replaced, whatever they are called.
     /// - Throws: `unwritable`
-    init(_ path: String) throws(CoreDumpError) {
-        let parts = path.split(separator: "/", omittingEmptySubsequences: false)
+    init(_ path: String, keeping inputs: Set<FileNumber>) throws(CoreDumpError) {
+        // By bytes: a mark that combines with a slash does not make it another character to the system.
+        let (folder, name) = CoreFile.parts(of: path)
         self.path = path
-        name = String(parts.last ?? "")
+        self.name = name
         guard !name.isEmpty, name != ".", name != "..", name.utf8.count <= 200 else {
             throw .unwritable(path: path, reason: "its name is none for a file")
         }
-        let folder = parts.count == 1 ? "." : parts.dropLast().joined(separator: "/") + "/"
         let folderDescriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard folderDescriptor >= 0 else { throw .unwritable(path: path, reason: "\(Errno(rawValue: errno))") }
+        if let reason = CoreFile.objection(to: name, in: folderDescriptor, keeping: inputs) {
+            close(folderDescriptor)
+            throw .unwritable(path: path, reason: reason)
+        }
         partialName = ".\(name).\(String(UInt64.random(in: 0...UInt64.max), radix: 36)).partial"
         // All of a guest's memory: for nobody else's eyes.
         let flags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC
@@ -50,6 +56,21 @@ final class CoreFile {
         }
         directory = FileDescriptor(rawValue: folderDescriptor)
         file = FileDescriptor(rawValue: descriptor)
+    }
+
+    /// The folder, and the name in it.
+    private static func parts(of path: String) -> (folder: String, name: String) {
+        guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) else { return (".", path) }
+        let name = path.utf8[slash...].dropFirst()
+        return (String(decoding: path.utf8[...slash], as: UTF8.self), String(decoding: name, as: UTF8.self))
+    }
+
+    /// Why what has that name may not be replaced; nil if it may be, or nothing has it.
+    private static func objection(to name: String, in folder: CInt, keeping inputs: Set<FileNumber>) -> String? {
+        var status = stat()
+        guard fstatat(folder, name, &status, 0) == 0 else { return nil }
+        guard status.st_mode & S_IFMT == S_IFREG else { return "it is no regular file" }
+        return inputs.contains(FileNumber(status)) ? "the guest comes from it" : nil
     }
 
     deinit {

@@ -26,9 +26,16 @@ final class PartialFile {
         try? descriptor.close()
     }
 
-    /// Puts the file in its place, replacing what is there. The content is on the disk by then; the name is once the
+    /// Puts the file in its place, replacing a file or a link that is there; a device, FIFO or socket is nobody's to
+    /// replace. The content is on the disk by then; the name is once the
     /// folder is synchronized.
     func move(to folder: FileDescriptor, _ target: String) throws(SnapshotStoreError) {
+        var status = stat()
+        if fstatat(folder.rawValue, target, &status, AT_SYMLINK_NOFOLLOW) == 0 {
+            guard [S_IFREG, S_IFLNK].contains(status.st_mode & S_IFMT) else {
+                throw .unwritable(path: directory.name(target), reason: "it is no regular file")
+            }
+        }
         guard renameat(directory.root.rawValue, name, folder.rawValue, target) == 0 else { throw failure }
         isInPlace = true
     }
