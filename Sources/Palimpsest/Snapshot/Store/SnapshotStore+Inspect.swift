@@ -36,25 +36,12 @@ extension SnapshotStore {
     /// The layers of all snapshots as trees: snapshots of one ancestor share its layers, which are there once.
     /// - Throws: `SnapshotStoreError.unreadable`, `invalid`.
     public func layerTrees() throws(SnapshotStoreError) -> [LayerNode] {
-        var roots: [LayerNode] = []
+        var forest = LayerForest()
         for entry in try list() {
             guard let layers = entry.layers else { continue }
-            SnapshotStore.insert(layers[...], name: entry.tag ?? entry.digest.description, into: &roots)
+            forest.insert(layers[...], name: entry.tag ?? entry.digest.description)
         }
-        return roots
-    }
-
-    private static func insert(
-        _ layers: ArraySlice<SnapshotDescription.Layer>, name: String, into nodes: inout [LayerNode]
-    ) {
-        guard let first = layers.first else { return }
-        let index = nodes.firstIndex { $0.layer == first } ?? nodes.endIndex
-        if index == nodes.endIndex { nodes.append(LayerNode(layer: first)) }
-        if layers.count == 1 {
-            if !nodes[index].snapshots.contains(name) { nodes[index].snapshots.append(name) }
-        } else {
-            insert(layers.dropFirst(), name: name, into: &nodes[index].children)
-        }
+        return forest.nodes
     }
 
     /// Reads every blob of a snapshot and checks its digest.

@@ -73,7 +73,9 @@ extension SnapshotStore {
             references.blobs.formUnion(try directory.manifest(entry).blobs.map(\.digest))
         } else if entry.mediaType.isIndex, depth < 4 {
             let bytes = try directory.read(entry, limit: StoreLimits.indexByteCount)
-            let index = try JSONFile.decode(OCIIndex.self, from: bytes, path: directory.name(entry.digest))
+            let index = try JSONFile.decode(
+                OCIIndex.self, from: bytes, path: directory.name(entry.digest),
+                valueLimit: StoreLimits.indexValueCount)
             for entry in index.manifests { try collect(entry, into: &references, depth: depth + 1) }
         } else {
             throw .unknownReferences(digest: entry.digest, mediaType: GuestText.escaped(entry.mediaType.rawValue))

@@ -5,7 +5,8 @@ extension StoreDirectory {
     func index() throws(SnapshotStoreError) -> OCIIndex {
         let bytes = try read(StoreDirectory.indexName, limit: StoreLimits.indexByteCount)
         let path = name(StoreDirectory.indexName)
-        let index = try JSONFile.decode(OCIIndex.self, from: bytes, path: path)
+        let index = try JSONFile.decode(
+            OCIIndex.self, from: bytes, path: path, valueLimit: StoreLimits.indexValueCount)
         guard index.schemaVersion == 2 else {
             throw .invalid(path: path, field: "schemaVersion", reason: "expected 2, found \(index.schemaVersion)")
         }
@@ -104,7 +105,8 @@ extension StoreDirectory {
     func manifest(_ entry: OCIDescriptor) throws(SnapshotStoreError) -> OCIManifest {
         let bytes = try read(entry, limit: StoreLimits.manifestByteCount)
         let path = name(entry.digest)
-        let manifest = try JSONFile.decode(OCIManifest.self, from: bytes, path: path)
+        let manifest = try JSONFile.decode(
+            OCIManifest.self, from: bytes, path: path, valueLimit: StoreLimits.manifestValueCount)
         guard manifest.schemaVersion == 2 else {
             throw .invalid(path: path, field: "schemaVersion", reason: "expected 2, found \(manifest.schemaVersion)")
         }
@@ -159,10 +161,12 @@ extension StoreDirectory {
         let bytes = try read(manifest.config, limit: StoreLimits.configByteCount)
         let config: SnapshotConfig
         do throws(SnapshotStoreError) {
-            config = try JSONFile.decode(SnapshotConfig.self, from: bytes, path: path)
+            config = try JSONFile.decode(
+                SnapshotConfig.self, from: bytes, path: path, valueLimit: StoreLimits.configValueCount)
         } catch {
             // A later format may lack what this one has: then that is the news.
-            let version = try? JSONFile.decode(FormatVersion.self, from: bytes, path: path)
+            let version = try? JSONFile.decode(
+                FormatVersion.self, from: bytes, path: path, valueLimit: StoreLimits.configValueCount)
             guard let version, version.formatVersion != SnapshotConfig.formatVersion else { throw error }
             throw SnapshotConfigReader.unsupported(version.formatVersion, path)
         }

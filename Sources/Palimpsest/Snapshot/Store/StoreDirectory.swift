@@ -29,7 +29,8 @@ final class StoreDirectory: Sendable {
             throw .notAStore(path: path, reason: "it has no readable oci-layout (\(reason))")
         }
         let name = directory.name(OCILayout.fileName)
-        let layout = try JSONFile.decode(OCILayout.self, from: bytes, path: name)
+        let layout = try JSONFile.decode(
+            OCILayout.self, from: bytes, path: name, valueLimit: StoreLimits.layoutValueCount)
         guard layout.imageLayoutVersion == OCILayout().imageLayoutVersion else {
             throw .invalid(
                 path: name, field: "imageLayoutVersion",

@@ -10,6 +10,13 @@ enum StoreLimits {
     /// What the guest-physical map has for all layers.
     static let layersByteCount = GuestLayout.scratchPhysical - GuestLayout.layersPhysical
 
+    // Values in files, names of fields included, whatever they are: several times what the largest of this engine's
+    // have. Others may have fields of their own.
+    static let layoutValueCount = 1 << 10
+    static let indexValueCount = 1 << 19
+    static let manifestValueCount = 1 << 19
+    static let configValueCount = 1 << 17
+
     // Things in a config.
     static let layerCount = 64
     static let regionCount = 256
