@@ -20,7 +20,8 @@ struct NameTests {
         #expect(ByteName(one) != ByteName(other))
         #expect(Set([ByteName(one), ByteName(other), ByteName(one + "")]).count == 2)
         #expect((ByteName(one) < ByteName(other)) != (ByteName(other) < ByteName(one)))
-        #expect(one.hasBytes(of: one[...]) && !one.hasBytes(of: other) && "".hasBytes(of: "") && !"".hasBytes(of: one))
+        #expect(one.hasBytes(of: String(decoding: Array(one.utf8), as: UTF8.self)) && !one.hasBytes(of: other))
+        #expect("".hasBytes(of: "") && !"".hasBytes(of: one) && "add".hasBytes(of: "add") && !"add".hasBytes(of: "sub"))
     }
 
     @Test("each export is the one of its bytes: called by name, typed or not, by handle, from snapshots and stores")
@@ -40,6 +41,22 @@ struct NameTests {
         guard case .unknownFunction? = caughtError(of: { _ = try sandbox.call("e\u{300}") as Int64 }) else {
             Issue.record("a function was called that is not there")
             return
+        }
+    }
+
+    @Test("exports are found in tables of any size and order, and nothing else is")
+    func exportTable() throws {
+        let signature = GuestSignature(result: .void, arguments: [])
+        let ends = NameTests.pairs.flatMap { [$0.0, $0.1] }
+        let names = ["", "a", "function"].flatMap { start in ends.map { start + $0 } } + ["a", "b", "ab", "ba"]
+        for count in [0, 1, 2, 3, names.count] {
+            let exports = names.shuffled().prefix(count).enumerated().map { index, name in
+                GuestExport(name: name, signature: signature, index: index, function: 0, context: 0)
+            }
+            let table = ExportTable(exports)
+            for name in names + ["", "c", "functions"] {
+                #expect(table[name]?.index == exports.firstIndex { Array($0.name.utf8) == Array(name.utf8) })
+            }
         }
     }
 

@@ -4,9 +4,9 @@ import Glibc
 ///
 /// Strings are equal if they are canonically equivalent (Unicode Standard, 3.7, D70): "\u{e9}" and "e\u{301}" are one
 /// string, and U+212B, U+00C5 and "A\u{30a}" are. The names that guests, clients, stores and command lines give are what
-/// their bytes say, and two of them that look alike are two. So no name is compared or hashed as a `String`.
+/// their bytes say, and two of them that look alike are two. So no name is compared as a `String`.
 ///
-/// Neither comparing nor hashing allocates, or looks anything up about a character.
+/// Neither comparing nor hashing allocates.
 package struct ByteName: Hashable, Sendable {
     package let text: String
 
@@ -14,13 +14,8 @@ package struct ByteName: Hashable, Sendable {
 
     package static func == (one: ByteName, other: ByteName) -> Bool { one.text.hasBytes(of: other.text) }
 
-    package func hash(into hasher: inout Hasher) {
-        let isHashed: Void? = text.utf8.withContiguousStorageIfAvailable {
-            hasher.combine(bytes: UnsafeRawBufferPointer($0))
-        }
-        // Only strings that another language owns are not in one piece; equal ones have to hash alike all the same.
-        if isHashed == nil { ContiguousArray(text.utf8).withUnsafeBytes { hasher.combine(bytes: $0) } }
-    }
+    /// What has the same bytes is the same string, too, and so has the same hash.
+    package func hash(into hasher: inout Hasher) { hasher.combine(text) }
 }
 
 extension ByteName: Comparable {
@@ -30,15 +25,15 @@ extension ByteName: Comparable {
     }
 }
 
-extension StringProtocol {
-    /// Whether this is `other`, byte by byte.
-    package func hasBytes(of other: some StringProtocol) -> Bool {
+extension String {
+    /// Whether this is `other`, byte by byte. In ASCII what is equal has the same bytes.
+    package func hasBytes(of other: String) -> Bool {
+        if utf8Span.isKnownASCII, other.utf8Span.isKnownASCII { return self == other }
         let isEqual = utf8.withContiguousStorageIfAvailable { bytes in
             other.utf8.withContiguousStorageIfAvailable { others in
-                guard let one = bytes.baseAddress, let two = others.baseAddress else {
-                    return bytes.isEmpty && others.isEmpty
-                }
-                return bytes.count == others.count && memcmp(one, two, bytes.count) == 0
+                guard bytes.count == others.count else { return false }
+                guard let one = bytes.baseAddress, let two = others.baseAddress else { return true }
+                return memcmp(one, two, bytes.count) == 0
             }
         }
         return (isEqual ?? nil) ?? utf8.elementsEqual(other.utf8)

@@ -8,7 +8,7 @@ final class GuestProgram: Sendable {
     let name: String?
     /// Nil for guests that were loaded from a store.
     let file: GuestFile?
-    private let exportsByName: [ByteName: GuestExport]
+    private let exportsByName: ExportTable
 
     init(
         exports: [GuestExport], symbols: LazySymbols, name: String?, identity: ImageIdentity = ImageIdentity(),
@@ -19,10 +19,10 @@ final class GuestProgram: Sendable {
         self.symbols = symbols
         self.identity = identity
         self.file = file
-        exportsByName = Dictionary(exports.map { (ByteName($0.name), $0) }, uniquingKeysWith: { first, _ in first })
+        exportsByName = ExportTable(exports)
     }
 
-    func export(_ name: String) -> GuestExport? { exportsByName[ByteName(name)] }
+    func export(_ name: String) -> GuestExport? { exportsByName[name] }
 
     /// The same guest once its initialisers have said what it exports.
     func exporting(_ exports: [GuestExport]) -> GuestProgram {
