@@ -38,16 +38,25 @@ struct Debuggee: Sendable {
         _ function: String, _ arguments: [AnyGuestValue] = [], at address: String = "127.0.0.1:0",
         signalling asked: DispatchSemaphore? = nil, debugger body: (DebuggerAddress) throws -> Void
     ) throws -> Outcome {
-        let listener = try DebuggerListener(DebuggerAddress(address))
+        let place = try DebuggerAddress(address)
+        // Only the call keeps it: what a thread was started with can outlive the thread.
+        let listening = Mutex<DebuggerListener?>(try DebuggerListener(place))
+        let found = try #require(listening.withLock { $0?.address })
         let outcome = Mutex<Result<Outcome, any Error>?>(nil)
         let finished = DispatchSemaphore(value: 0)
         let thread = Thread {
-            let found = Result { try run(function, arguments, listener, asked) }
-            outcome.withLock { $0 = found }
+            let result = Result {
+                let listener = listening.withLock { listener in
+                    defer { listener = nil }
+                    return listener
+                }
+                return try run(function, arguments, try #require(listener), asked)
+            }
+            outcome.withLock { $0 = result }
             finished.signal()
         }
         thread.start()
-        try body(listener.address)
+        try body(found)
         #expect(finished.wait(timeout: .now() + 600) == .success, "the call goes on without its debugger")
         return try #require(outcome.withLock { $0 }).get()
     }

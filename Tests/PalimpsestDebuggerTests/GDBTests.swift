@@ -188,8 +188,6 @@ import Testing
         }
         #expect(text.contains("exited normally"), "\(text)")
         try expectReady(outcome, .int64(3))
-        // With its listener, which the thread of the call lets go of when it ends.
-        for _ in 0..<3000 where FileManager.default.fileExists(atPath: path) { usleep(10_000) }
         #expect(!FileManager.default.fileExists(atPath: path))
     }
 }
