@@ -8,7 +8,11 @@ struct SymbolModel {
 
     private var symbols: [Symbol] = []
 
-    /// Those of the first symbol table whose names are in the file, functions and variables that have a name.
+    private static let untyped: UInt8 = 0
+    /// STT_OBJECT, STT_FUNC, STT_GNU_IFUNC.
+    private static let types: [UInt8] = [1, 2, 10]
+
+    /// Those of the first symbol table whose names are in the file: functions, variables, and labels that a person named.
     init(_ file: [UInt8]) {
         guard let table = file.integer(40, 8), let count = file.integer(60, 2), let first = Int(exactly: table),
             first <= file.count, Int(count) * 64 <= file.count - first
@@ -30,20 +34,31 @@ struct SymbolModel {
 
     private mutating func add(_ entry: Int, _ names: Range<Int>, _ file: [UInt8]) {
         guard let name = file.integer(entry, 4), let address = file.integer(entry + 8, 8),
-            let byteCount = file.integer(entry + 16, 8), [1, 2].contains(file[entry + 4] & 15), name < names.count
+            let byteCount = file.integer(entry + 16, 8), name < names.count
         else { return }
+        let type = file[entry + 4] & 15
         let text = file[(names.lowerBound + Int(name))...].prefix(512).prefix { $0 != 0 && $0 != 0x0a }
+        let isLabel = type == SymbolModel.untyped && !text.isEmpty && !text.starts(with: ".L".utf8)
+        guard SymbolModel.types.contains(type) || isLabel else { return }
         symbols.append(Symbol(address: address, byteCount: byteCount, name: Array(text)))
     }
 
-    /// Whether `found` is the symbol nearest below `address`, or nil if that one ends before. Of symbols at one address
-    /// any will do.
+    /// Whether `found` is the innermost symbol that covers `address`, one of those if several are as good; if none covers
+    /// it, a label nearest below, or nothing: where a label's section ends is not looked at here.
     func permits(_ found: (name: String, offset: UInt64)?, at address: UInt64) -> Bool {
-        let nearest = symbols.lazy.map(\.address).filter { $0 <= address }.max()
-        let candidates = symbols.filter { $0.address == nearest }
-        let covering = candidates.filter { address - $0.address < max($0.byteCount, 1) }
-        guard let found else { return covering.count < candidates.count || candidates.isEmpty }
-        return covering.contains { found.offset == address - $0.address && isName(found.name, $0.name) }
+        let below = symbols.filter { $0.address <= address }
+        var candidates = below.filter { address - $0.address < $0.byteCount }
+        if candidates.isEmpty {
+            guard found != nil else { return true }
+            candidates = below.filter { $0.byteCount == 0 }
+        }
+        let start = candidates.map(\.address).max()
+        candidates = candidates.filter { $0.address == start }
+        let byteCount = candidates.map(\.byteCount).min()
+        return candidates.contains { symbol in
+            symbol.byteCount == byteCount && found?.offset == address - symbol.address
+                && found.map { isName($0.name, symbol.name) } == true
+        }
     }
 
     /// Names that need no escape are compared.
