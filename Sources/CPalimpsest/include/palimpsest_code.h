@@ -26,8 +26,8 @@ static inline size_t pal_entry_code_size(void) { return (size_t)(pal_entry_code_
 static inline size_t pal_batch_entry_offset(void) { return (size_t)(pal_batch_entry - pal_entry_code); }
 /// Where a vCPU that is to stay for resident calls enters, in bytes from the start of the entry code.
 static inline size_t pal_resident_entry_offset(void) { return (size_t)(pal_resident_entry - pal_entry_code); }
-/// The part of the entry code that puts registers back, which no guest can make fault: from, in bytes from the start of
-/// the entry code, and to.
+/// The part of the entry code that puts registers back, before a guest's own code has a turn: from, in bytes from the
+/// start of the entry code, and to.
 static inline size_t pal_entry_reset_offset(void) { return (size_t)(pal_entry_reset - pal_entry_code); }
 static inline size_t pal_entry_reset_end_offset(void) { return (size_t)(pal_entry_reset_end - pal_entry_code); }
 /// Code that tries to write PKRU: where it begins, in bytes from the start of the entry code.

@@ -33,7 +33,8 @@ enum GuestLayout {
     static let batchEntry = entry + pal_batch_entry_offset()
     static let residentEntry = entry + pal_resident_entry_offset()
     static let keyProbe = entry + pal_key_probe_offset()
-    /// Entry code that no guest has run before, in a call, and none can make fault.
+    /// The entry code's reset: it runs before the guest's own code in a call. A guest that jumps there later can make it
+    /// fault.
     static let entryReset = entry + pal_entry_reset_offset()..<entry + pal_entry_reset_end_offset()
     static let constants = GuestVirtualAddress(rawValue: UInt64(PAL_CONSTANTS_ADDRESS))
     static let mailbox = GuestVirtualAddress(rawValue: UInt64(PAL_MAILBOX_ADDRESS))
