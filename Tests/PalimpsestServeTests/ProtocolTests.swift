@@ -205,6 +205,10 @@ struct ProtocolTests {
             ProtocolCase(
                 "9.3.2", call + "Content-Length: 5||[1,2]" + health + call + "Transfer-Encoding: chunked||" + chunks,
                 [200, 200, 200]),
+            ProtocolCase("9.3.2", health + call + "Content-Length: 5000||", [200, 413], .ends),
+            ProtocolCase(
+                "9.3.2", health + health + "POST /call/no HTTP/1.1|" + host + "Content-Length: 5||[",
+                [200, 200, 404], .ends),
             ProtocolCase("9.6", get + host + "Connection: close||NONSENSE||", [200], .ends),
             ProtocolCase("9110 7.8", get + host + "Connection: upgrade|Upgrade: websocket||" + health, [200], .ends),
             ProtocolCase("9110 9.3.2", "HEAD /health HTTP/1.1|" + host + "|", [200]),
@@ -215,6 +219,16 @@ struct ProtocolTests {
         + ["close", "keep-alive, close", "close, keep-alive", "x"].map {
             ProtocolCase("9.3", old + "Connection: \($0)||" + health, [200], .ends)
         }
+
+    @Test("an answer does not end the connection for a request behind it whose body is still to come")
+    func pipelinedBody() throws {
+        let connection = try RawConnection(try Self.shared.get())
+        connection.send(ProtocolCase("", Self.health + Self.call + "Content-Length: 5||[1", []).wire)
+        let first = try #require(connection.reply())
+        #expect(first.status == 200 && first.headers["connection"] == nil)
+        connection.send(",2]")
+        #expect(connection.reply()?.text == #"{"result":3}"#)
+    }
 
     @Test(
         "a connection of HTTP/1.0 that stays open is announced",

@@ -127,7 +127,8 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
         let refusal = head.headerFields[.contentType] == nil ? malformed : nil
         let answer = refusal.map { Answer($0.problem) }
         if let answer { head = answer.head }
-        if isReading || (isQuiescing || mustClose) && unanswered <= 1 { head.headerFields[.connection] = "close" }
+        // What is being read, or has asked for the end, is the last request: an answer to one before it ends nothing.
+        if unanswered <= 1, isReading || isQuiescing || mustClose { head.headerFields[.connection] = "close" }
         if head.headerFields[.connection] == "close" { phase = .closing }
         context.write(wrapOutboundOut(.head(head)), promise: promise)
         if let answer, refusal?.isHead == false {
