@@ -46,17 +46,29 @@ struct ProtocolTests {
         ProtocolCase("2.2", "GET /health\r HTTP/1.1|" + host + "|", [400], .ends),
         ProtocolCase("2.2", get + " X: y|" + host + "|", [400], .ends),
         ProtocolCase("2.2", get + "\t" + host + "|", [400], .ends),
-        ProtocolCase("2.3", "GET /health HTTP/2.0|" + host + "|", [400], .ends),
+        ProtocolCase("9110 15.6.6", "GET /health HTTP/2.0|" + host + "|", [505], .ends),
+        ProtocolCase("9110 15.6.6", "GET /health HTTP/1.2|" + host + "|", [505], .ends),
+        ProtocolCase("9110 15.6.6", "GET /health HTTP/0.9|" + host + "|", [505], .ends),
+        ProtocolCase("9110 15.6.6", "PRI * HTTP/2.0||SM||", [505], .ends),
+        ProtocolCase("9110 15.6.6", "HEAD /health HTTP/3.0|" + host + "|", [505], .ends),
         ProtocolCase("2.3", "GET /health http/1.1|" + host + "|", [400], .ends),
         ProtocolCase("2.3", "GET /health HTTP/1.10|" + host + "|", [400], .ends),
         ProtocolCase("2.3", "GET /health HTTP/1|" + host + "|", [400], .ends),
+        ProtocolCase("2.3", "GET /health HTTP/11.1|" + host + "|", [400], .ends),
+        ProtocolCase("2.3", "GET /health HTTP/1.x|" + host + "|", [400], .ends),
         ProtocolCase("3", "GET /health|" + host + "|", [400], .ends),
         ProtocolCase("3", "GET\t/health HTTP/1.1|" + host + "|", [400], .ends),
         ProtocolCase("3", "GET /health HTTP/1.1 |" + host + "|", [400], .ends),
         ProtocolCase("3", "GET /" + long + " HTTP/1.1|" + host + "|", [414], .ends),
         ProtocolCase("3", "||GET http://" + long, [414], .ends),
-        ProtocolCase("3.1", "get /health HTTP/1.1|" + host + "|", [400], .ends),
+        ProtocolCase("9110 9.1", "get /health HTTP/1.1|" + host + "|", [501], .ends),
+        ProtocolCase("9110 9.1", "FROBNICATE /health HTTP/1.1|" + host + "|", [501], .ends),
+        ProtocolCase("9110 9.1", "DESCRIBE /health HTTP/1.1|" + host + "|", [501], .ends),
+        ProtocolCase("9110 9.1", "PROPFIND /health HTTP/1.1|" + host + "|", [405]),
         ProtocolCase("3.1", "G@T /health HTTP/1.1|" + host + "|", [400], .ends),
+        ProtocolCase("3.1", " /health HTTP/1.1|" + host + "|", [400], .ends),
+        ProtocolCase("3.1", "hello|" + host + "|", [400], .ends),
+        ProtocolCase("3.1", "\u{16}\u{3}\u{1} / HTTP/1.1|", [400], .ends),
         ProtocolCase("5", get + host + "X y||", [400], .ends),
         ProtocolCase("5", get + host + ": y||", [400], .ends),
         ProtocolCase("5", get + host + "X(y): z||", [400], .ends),
@@ -147,6 +159,10 @@ struct ProtocolTests {
         ProtocolCase("3.2.3", "GET localhost:80 HTTP/1.1|" + host + "|", [400], .ends),
         ProtocolCase("3.2.3", "CONNECT localhost:80 HTTP/1.1|" + host + "|", [400], .ends),
         ProtocolCase("3.2.4", "GET * HTTP/1.1|" + host + "|", [400]),
+        ProtocolCase("3.2.4", "OPTIONS * HTTP/1.1|" + host + "|", [200]),
+        ProtocolCase("3.2.4", "OPTIONS http://localhost HTTP/1.1|" + host + "|", [200]),
+        ProtocolCase("3.2.4", "OPTIONS http://evil.example HTTP/1.1|" + host + "|", [421]),
+        ProtocolCase("9110 9.3.7", "OPTIONS /health HTTP/1.1|" + host + "|", [405]),
         ProtocolCase("9110 9.3.8", "TRACE /health HTTP/1.1|" + host + "|", [405]),
     ]
 
@@ -228,6 +244,15 @@ struct ProtocolTests {
         #expect(first.status == 200 && first.headers["connection"] == nil)
         connection.send(",2]")
         #expect(connection.reply()?.text == #"{"result":3}"#)
+    }
+
+    @Test("what the server has is told to OPTIONS, without leave for other origins")
+    func options() throws {
+        let connection = try RawConnection(try Self.shared.get())
+        connection.send(ProtocolCase("", "OPTIONS * HTTP/1.1|" + Self.host + "Origin: http://evil.example||", []).wire)
+        let reply = try #require(connection.reply())
+        #expect(reply.headers["allow"] == "GET, HEAD, POST, OPTIONS")
+        #expect(!reply.headers.keys.contains { $0.hasPrefix("access-control") })
     }
 
     @Test(

@@ -27,6 +27,14 @@ final class RequestHeadHandler: ChannelInboundHandler, RemovableChannelHandler {
         }
     }
 
+    /// All that the parser says of a request line is that it is none: which status that is depends on the line.
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        guard let reason = error as? HTTPParserError, let line = progress.currentLine.flatMap({ RequestLine($0) }),
+            let problem = line.problem(reason)
+        else { return context.fireErrorCaught(error) }
+        context.fireErrorCaught(RequestRefusal(problem: problem, isHead: line.method == "HEAD"))
+    }
+
     private func pass(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
         do throws(Problem) {
             context.fireChannelRead(wrapInboundOut(.head(try RequestHeadHandler.checked(head))))

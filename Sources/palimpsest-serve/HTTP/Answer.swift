@@ -22,6 +22,13 @@ struct Answer {
         headers = [.contentType: contentType, .cacheControl: "no-store", .xContentTypeOptions: "nosniff"]
     }
 
+    /// What the server has, whatever it serves.
+    static var overview: Answer {
+        var answer = Answer(["paths": .array(Route.overview.map { .string($0) })])
+        answer.headers[.allow] = "GET, HEAD, POST, OPTIONS"
+        return answer
+    }
+
     var head: HTTPResponse {
         var headers = headers
         headers[.date] = HTTPDate.shared.now

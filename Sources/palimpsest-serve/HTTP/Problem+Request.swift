@@ -77,6 +77,20 @@ extension Problem {
         ).closingConnection()
     }
 
+    static func unknownMethod(_ method: String) -> Problem {
+        Problem(
+            kind: "unknown-method", status: .notImplemented, title: "The method is not known here",
+            detail: "Expected GET, HEAD, POST or OPTIONS, found \(method)."
+        ).closingConnection()
+    }
+
+    static func unsupportedVersion(_ version: String) -> Problem {
+        Problem(
+            kind: "unsupported-version", status: .httpVersionNotSupported, title: "The version is not supported",
+            detail: "Expected HTTP/1.1 or HTTP/1.0, found \(version)."
+        ).closingConnection()
+    }
+
     /// RFC 9112 section 6.1.
     static let unsupportedTransferCoding = Problem(
         kind: "unsupported-transfer-coding", status: .notImplemented, title: "The transfer coding is not implemented",

@@ -31,13 +31,18 @@ struct RequestHandler: Sendable {
             guard hosts.accepts(request.head.authority, at: channel.localAddress) else {
                 throw Problem.misdirectedHost(request.head.authority ?? "")
             }
-            let route = try Route(path: request.head.path ?? "")
-            name = route.name
-            guard route.methods.contains(request.method) else {
-                throw Problem.methodNotAllowed(request.method.rawValue, allowed: route.methods)
+            if request.method == .options, request.head.path == "*" {
+                // RFC 9110 section 9.3.7: about the server as a whole.
+                answer = .overview
+            } else {
+                let route = try Route(path: request.head.path ?? "")
+                name = route.name
+                guard route.methods.contains(request.method) else {
+                    throw Problem.methodNotAllowed(request.method.rawValue, allowed: route.methods)
+                }
+                try request.checkExpectation()
+                answer = try await self.answer(to: request, route, writer)
             }
-            try request.checkExpectation()
-            answer = try await self.answer(to: request, route, writer)
         } catch let problem as Problem {
             answer = Answer(problem)
         }
