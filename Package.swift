@@ -109,7 +109,7 @@ let package = Package(
         .executableTarget(
             name: "PalimpsestBench",
             dependencies: [
-                "Palimpsest", "AllocationCounter",
+                "Palimpsest", "AllocationCounter", "ToolSupport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
                 .product(name: "Metrics", package: "swift-metrics"),

@@ -1,7 +1,21 @@
 import ArgumentParser
 import Foundation
+import ToolSupport
 
 @main
+enum Main {
+    static func main() {
+        let process = ToolProcess("palimpsest-bench")
+        do {
+            var command = try PalimpsestBench.parseAsRoot()
+            try command.run()
+            process.exit(.success)
+        } catch {
+            process.exit(process.report(error, of: PalimpsestBench.self))
+        }
+    }
+}
+
 struct PalimpsestBench: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "palimpsest-bench",
@@ -46,14 +60,14 @@ struct PalimpsestBench: ParsableCommand {
         let chosen = suites.isEmpty ? Suite.all : (Suite.all + Suite.onDemand).filter { suites.contains($0.name) }
         var report = Report()
         for suite in chosen {
-            FileHandle.standardError.write(Data("running \(suite.name): \(suite.summary)\n".utf8))
+            StandardError.write("running \(suite.name): \(suite.summary)")
             report.add(try suite.run(Effort(isQuick: quick, soakSeconds: seconds)))
         }
         var tables: [String] = []
         if !report.results.isEmpty { tables.append(Table.text(report.results)) }
         if !report.counts.isEmpty { tables.append(Table.text(report.counts)) }
         if !report.amounts.isEmpty { tables.append(Table.text(report.amounts)) }
-        print(tables.joined(separator: "\n\n"))
+        StandardOutput.write(tables.joined(separator: "\n\n"))
         // Written to, not replaced: they may be devices.
         if let json {
             let encoder = JSONEncoder()

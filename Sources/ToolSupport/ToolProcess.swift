@@ -15,6 +15,28 @@ package struct ToolProcess {
         diesOfBrokenPipe = signal(SIGPIPE, SIG_IGN) == nil
     }
 
+    /// Says why a command ended, which help and version are reasons for, too: those go to standard output.
+    /// - Returns: what to exit with, if all that was printed has arrived.
+    package func report<Command: ParsableCommand>(
+        _ error: any Error, of command: Command.Type, asJSON: Bool = false
+    ) -> ExitCode {
+        if let error = error as? ToolError {
+            error.report(asJSON: asJSON, from: program)
+            return error.exit.code
+        }
+        let code = Command.exitCode(for: error)
+        if code == .validationFailure {
+            // ArgumentParser's own message; with the usage behind it, for people.
+            let message = asJSON ? Command.message(for: error) : Command.fullMessage(for: error)
+            ToolError.usage(message).report(asJSON: asJSON, from: program)
+            return ToolExit.usage.code
+        }
+        // An exit code has no message.
+        let message = Command.fullMessage(for: error)
+        if !message.isEmpty { code.isSuccess ? StandardOutput.write(message) : StandardError.write(message) }
+        return code
+    }
+
     /// Ends the process. If results are missing on standard output, no other code counts; if text is missing on
     /// standard error, a failure is still that failure. A broken pipe ends it without a word: by the signal, as is
     /// usual, unless that was ignored when it started.

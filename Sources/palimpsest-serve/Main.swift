@@ -4,6 +4,7 @@ import ToolSupport
 @main
 enum Main {
     static func main() async {
+        let process = ToolProcess("palimpsest-serve")
         do {
             var command = try ServeCommand.parseAsRoot()
             if var command = command as? any AsyncParsableCommand {
@@ -11,14 +12,9 @@ enum Main {
             } else {
                 try command.run()
             }
-        } catch let error as ToolError {
-            error.report(asJSON: false, from: "palimpsest-serve")
-            ServeCommand.exit(withError: error.exit.code)
+            process.exit(.success)
         } catch {
-            // Neither help nor version, which are thrown, too, and print themselves.
-            guard ServeCommand.exitCode(for: error) == .validationFailure else { ServeCommand.exit(withError: error) }
-            ToolError.usage(ServeCommand.fullMessage(for: error)).report(asJSON: false, from: "palimpsest-serve")
-            ServeCommand.exit(withError: ToolExit.usage.code)
+            process.exit(process.report(error, of: ServeCommand.self))
         }
     }
 }

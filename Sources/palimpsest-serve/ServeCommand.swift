@@ -88,8 +88,9 @@ struct ServeCommand: AsyncParsableCommand {
     func run() async throws {
         let prometheus = PrometheusMetricsFactory()
         MetricsSystem.bootstrap(prometheus)
-        let log = LogQueue(
-            descriptor: STDERR_FILENO, dropped: Counter(label: "palimpsest_log_dropped_lines", factory: prometheus))
+        let dropped = Counter(label: "palimpsest_log_dropped_lines", factory: prometheus)
+        let log = LogQueue(descriptor: STDERR_FILENO, dropped: dropped)
+        let output = LogQueue(descriptor: STDOUT_FILENO, dropped: dropped)
         let level = logLevel
         LoggingSystem.bootstrap { label in
             var handler = StreamLogHandler(label: label, stream: log)
@@ -97,15 +98,16 @@ struct ServeCommand: AsyncParsableCommand {
             return handler
         }
         do {
-            try await serve(prometheus)
+            try await serve(prometheus, announcingOn: output)
         } catch {
             await log.flush()
             throw error
         }
         await log.flush()
+        await output.flush()
     }
 
-    private func serve(_ prometheus: PrometheusMetricsFactory) async throws {
+    private func serve(_ prometheus: PrometheusMetricsFactory, announcingOn output: LogQueue) async throws {
         DescriptorLimit.raise()
         let (catalog, backend) = try makeBackend()
         let logger = Logger(label: "palimpsest.serve")
@@ -121,7 +123,7 @@ struct ServeCommand: AsyncParsableCommand {
         server.drain = limits.drain
         let socket = address.socket
         do {
-            try await server.run { ServeCommand.announce($0, socket: socket) }
+            try await server.run { ServeCommand.announce($0, socket: socket, on: output) }
         } catch {
             // Once it listens, nothing is thrown that it could not go on after.
             throw ToolError(
@@ -147,15 +149,15 @@ struct ServeCommand: AsyncParsableCommand {
         ).build()
     }
 
-    /// Where it listens, on standard output: for people, and for programs that asked for any free port.
-    private static func announce(_ address: SocketAddress?, socket: String?) {
+    /// Where it listens, on standard output: for people, and for programs that asked for any free port. Like the log, it is
+    /// not waited for until somebody reads it.
+    private static func announce(_ address: SocketAddress?, socket: String?, on output: LogQueue) {
         var place = socket.map { "unix:\($0)" } ?? ""
         if socket == nil, let address, let port = address.port {
             let host = address.ipAddress ?? ""
             place = "http://\(host.contains(":") ? "[\(host)]" : host):\(port)"
         }
-        print("palimpsest-serve: listening on \(place)")
-        fflush(nil)
+        output.write("palimpsest-serve: listening on \(place)\n")
     }
 }
 

@@ -33,35 +33,14 @@ struct PalimpsestCommand: ParsableCommand {
 enum Main {
     static func main() {
         let process = ToolProcess()
-        process.exit(run(Array(CommandLine.arguments.dropFirst())))
-    }
-
-    /// - Returns: what to exit with, if all that was printed has arrived.
-    private static func run(_ arguments: [String]) -> ExitCode {
+        let arguments = Array(CommandLine.arguments.dropFirst())
         do {
             var command = try PalimpsestCommand.parseAsRoot(arguments)
             try command.run()
-            return .success
-        } catch let error as ToolError {
-            error.report(asJSON: wantsJSON(arguments))
-            return error.exit.code
+            process.exit(.success)
         } catch {
-            let code = PalimpsestCommand.exitCode(for: error)
-            if code == .validationFailure {
-                reportUsage(error, asJSON: wantsJSON(arguments))
-                return ToolExit.usage.code
-            }
-            // Help and version are thrown, too. An exit code has no message.
-            let message = PalimpsestCommand.fullMessage(for: error)
-            if !message.isEmpty { code.isSuccess ? StandardOutput.write(message) : StandardError.write(message) }
-            return code
+            process.exit(process.report(error, of: PalimpsestCommand.self, asJSON: wantsJSON(arguments)))
         }
-    }
-
-    /// ArgumentParser's own message; with the usage behind it, for people.
-    private static func reportUsage(_ error: any Error, asJSON: Bool) {
-        let message = asJSON ? PalimpsestCommand.message(for: error) : PalimpsestCommand.fullMessage(for: error)
-        ToolError.usage(message).report(asJSON: asJSON)
     }
 
     /// Whether errors are to be JSON, too. Asked of the bare arguments: they may be what is wrong.

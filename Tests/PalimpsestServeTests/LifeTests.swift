@@ -74,6 +74,17 @@ struct LifeTests {
         #expect(server.exitStatus(within: 60) == 0)
     }
 
+    @Test("what people asked to see and cannot be written is 74", arguments: ["--help", "--version"])
+    func unwritable(option: String) throws {
+        let server = try BuiltProduct.url("palimpsest-serve").path
+        for redirection in [">/dev/full", ">&-"] {
+            let (status, _, errors) = try BuiltProduct.run(
+                URL(fileURLWithPath: "/bin/sh"), ["-c", "'\(server)' \(option) \(redirection)"])
+            #expect(status == 74)
+            #expect(errors.contains("palimpsest-serve: error: Standard output cannot be written: "), "\(errors)")
+        }
+    }
+
     private func start(_ arguments: String...) throws -> (status: Int32, output: String, errors: String) {
         try BuiltProduct.run(try BuiltProduct.url("palimpsest-serve"), arguments)
     }

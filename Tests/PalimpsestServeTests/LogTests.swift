@@ -52,6 +52,52 @@ struct LogTests {
         #expect(server.exitStatus(within: 60) == 0)
     }
 
+    @Test("nobody waits for a reader of standard output either")
+    func unreadOutput() throws {
+        let (output, scratch) = (Pipe(), try Scratch())
+        let socket = scratch.path("socket")
+        try fill(output.fileHandleForWriting.fileDescriptor)
+        let process = Process()
+        process.executableURL = try BuiltProduct.url("palimpsest-serve")
+        process.arguments = ["--no-sandbox", "--socket", socket]
+        process.standardOutput = output
+        process.standardError = FileHandle.nullDevice
+        try process.run()
+        RunningServers.add(process.processIdentifier)
+        defer { RunningServers.remove(process.processIdentifier) }
+        let curl = URL(fileURLWithPath: "/usr/bin/curl")
+        let request = ["--silent", "--max-time", "20", "--unix-socket", socket, "http://localhost/health"]
+        var isAnswered = false
+        for _ in 0..<600 where !isAnswered {
+            isAnswered = try BuiltProduct.run(curl, request).status == 0
+            if !isAnswered { usleep(100_000) }
+        }
+        #expect(isAnswered)
+        kill(process.processIdentifier, isAnswered ? SIGTERM : SIGKILL)
+        process.waitUntilExit()
+        #expect(process.terminationStatus == 0)
+    }
+
+    /// Writes to a pipe until it takes no byte more.
+    private func fill(_ descriptor: Int32) throws {
+        let flags = fcntl(descriptor, F_GETFL)
+        try #require(fcntl(descriptor, F_SETFL, flags | O_NONBLOCK) == 0)
+        for size in [4096, 1] {
+            let bytes = [UInt8](repeating: 0, count: size)
+            while write(descriptor, bytes, size) > 0 {}
+        }
+        try #require(fcntl(descriptor, F_SETFL, flags) == 0)
+    }
+
+    @Test("without standard error, the log goes to nothing that the server opens for itself")
+    func closedErrors() throws {
+        let server = try Server(["--no-sandbox"], limits: "-c 0 && exec 2>&-")
+        #expect(try server.get("/health").status == 200)
+        #expect(try server.target(ofDescriptor: STDERR_FILENO) == "/dev/null")
+        server.signal(SIGTERM)
+        #expect(server.exitStatus(within: 60) == 0)
+    }
+
     @Test("a reader that comes back reads what was kept, whole lines, and how many were not")
     func lateReader() async throws {
         let pipe = Pipe()

@@ -33,6 +33,16 @@ struct UnwritableOutputTests {
         }
     }
 
+    @Test("the benchmark's results are missing with 74, too", arguments: ["--help", "floor --quick"])
+    func benchmark(arguments: String) throws {
+        let place = try Place()
+        let folder = try Tool.executable.deletingLastPathComponent()
+        let (status, errors) = try place.shell(
+            "--version >/dev/null; '\(folder.path)/palimpsest-bench' \(arguments) >/dev/full")
+        #expect(status == 74)
+        #expect(errors.contains("palimpsest-bench: error: Standard output cannot be written: No space left on device."))
+    }
+
     @Test("what a command without a word does is success on a closed standard output, and its files are whole")
     func nothingToSay() throws {
         let place = try Place()

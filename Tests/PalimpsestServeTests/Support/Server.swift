@@ -12,7 +12,7 @@ final class Server: @unchecked Sendable {
     /// Starts it on a free port, unless the arguments say where, and waits until it listens.
     /// - Parameters:
     ///   - errors: takes its log; nil for a file, which `log` reads.
-    ///   - limits: `ulimit`'s, for the server alone.
+    ///   - limits: `ulimit`'s, for the server alone, and what else its shell is to do before it.
     init(_ arguments: [String], errors pipe: Pipe? = nil, limits: String = "") throws {
         scratch = try Scratch()
         let (output, errors) = (try scratch.file("output"), try scratch.file("errors"))
@@ -95,6 +95,11 @@ final class Server: @unchecked Sendable {
             URL(fileURLWithPath: "/usr/bin/prlimit"),
             ["--pid", "\(process.processIdentifier)", "--nofile=\(count):"])
         guard status == 0 else { throw Failure("prlimit: \(errors)") }
+    }
+
+    /// What one of its descriptors is (proc(5), fd).
+    func target(ofDescriptor descriptor: Int32) throws -> String {
+        try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(process.processIdentifier)/fd/\(descriptor)")
     }
 
     func signal(_ number: Int32) { kill(process.processIdentifier, number) }
