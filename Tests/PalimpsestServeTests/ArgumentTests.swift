@@ -21,7 +21,7 @@ struct ArgumentTests {
             (.int64, "-9223372036854775808", .int64(.min)), (.int64, "9223372036854775807", .int64(.max)),
             (.uint64, "18446744073709551615", .uint64(.max)),
             (.int64, "9007199254740993", .int64(9_007_199_254_740_993)),
-            (.double, "0.1", .double(0.1)), (.double, "5e-324", .double(5e-324)),
+            (.double, "0.1", .double(0.1)), (.double, "5e-324", .double(.leastNonzeroMagnitude)),
             (.double, "1.7976931348623157e+308", .double(.greatestFiniteMagnitude)),
             (.double, "-0.0", .double(-0.0)), (.float, "0.1", .float(0.1)),
             (.float, "3.4028235e+38", .float(.greatestFiniteMagnitude)),

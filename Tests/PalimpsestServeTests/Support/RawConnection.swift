@@ -46,7 +46,7 @@ final class RawConnection {
     func closeSending() { shutdown(descriptor, Int32(SHUT_WR)) }
 
     /// The next answer; nil if the connection ends, or the time, before it is whole.
-    func reply(within seconds: Double = 20, isHead: Bool = false) -> Reply? {
+    func reply(within seconds: Double = 60, isHead: Bool = false) -> Reply? {
         let deadline = Date(timeIntervalSinceNow: seconds)
         while true {
             if let (reply, byteCount) = Reply.first(received, isHead: isHead) {

@@ -70,7 +70,7 @@ final class Server: @unchecked Sendable {
     }
 
     /// Whether the log comes to have it.
-    func logs(_ text: String, within seconds: Double = 20) -> Bool {
+    func logs(_ text: String, within seconds: Double = 60) -> Bool {
         let deadline = Date(timeIntervalSinceNow: seconds)
         while !log.contains(text) {
             guard Date() < deadline else { return false }
@@ -80,9 +80,12 @@ final class Server: @unchecked Sendable {
     }
 
     /// Whether it comes to answer so many requests at a time, besides the one that asks.
-    func isAnswering(_ count: Int, within seconds: Double = 60) -> Bool {
+    func isAnswering(_ count: Int) -> Bool { comesToSay("palimpsest_http_requests_in_flight \(count + 1)\n") }
+
+    /// Whether its metrics come to have it.
+    func comesToSay(_ line: String, within seconds: Double = 60) -> Bool {
         let deadline = Date(timeIntervalSinceNow: seconds)
-        while (try? get("/metrics").text.contains("palimpsest_http_requests_in_flight \(count + 1)\n")) != true {
+        while (try? get("/metrics").text.contains(line)) != true {
             guard Date() < deadline else { return false }
             usleep(5_000)
         }
@@ -122,7 +125,7 @@ final class Server: @unchecked Sendable {
     func curl(_ options: [String], _ path: String) throws -> Reply {
         let scratch = try Scratch()
         let body = scratch.path("body")
-        var arguments = ["--silent", "--show-error", "--include", "--max-time", "30", "--output", body] + options
+        var arguments = ["--silent", "--show-error", "--include", "--max-time", "60", "--output", body] + options
         if place.hasPrefix("unix:") {
             arguments += ["--unix-socket", String(place.dropFirst(5)), "http://localhost\(path)"]
         } else {

@@ -61,6 +61,18 @@ enum Leftover: UInt32, CaseIterable, Sendable {
         return found
     }
 
+    /// Whether the sandbox's guest has been stopped where it waits for that, having changed what it was to change.
+    static func isWaiting(_ sandbox: Sandbox) -> Bool {
+        waitingOffsets.contains(sandbox.machine.vcpu.registers.rip % UInt64(pageByteCount))
+    }
+
+    /// Where in their pages the guest's `pause` and the jump back to it are. A file's pages are memory's (ELF, p_align).
+    private static let waitingOffsets: Set<UInt64> = {
+        let loop: [UInt8] = [0xf3, 0x90, 0xeb, 0xfc]
+        let starts = Guests.leftovers.ranges(of: loop).map { UInt64($0.lowerBound) }
+        return Set((starts + starts.map { $0 + 2 }).map { $0 % UInt64(pageByteCount) })
+    }()
+
     /// Two calls of `act` that looked: what differs, in words. TSC_AUX is left out: ring 3 can only read it, and under
     /// kvm_pvm it is the host's processor, which may be another one each time.
     static func differences(_ found: [UInt8], _ expected: [UInt8]) -> [String] {
