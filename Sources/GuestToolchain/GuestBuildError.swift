@@ -7,6 +7,7 @@ public enum GuestBuildError: Error, Sendable, CustomStringConvertible {
     case unknownSourceKind(String)
     /// Something that is no regular file has the output's name.
     case outputNotAFile(String)
+    /// The output is a file that was read for it: a source, a header that one includes, a library.
     case outputIsSource(output: String, source: String)
     /// The Embedded Swift libraries for bare-metal x86-64 are not in the toolchain.
     case embeddedLibraryNotFound(String)
@@ -22,7 +23,8 @@ public enum GuestBuildError: Error, Sendable, CustomStringConvertible {
         case .sourceNotFound(let path): "source file \(path) not found"
         case .unknownSourceKind(let path): "\(path): expected a .c, .S or .swift file"
         case .outputNotAFile(let path): "\(path) is no regular file: name one, or one that is not there"
-        case .outputIsSource(let output, let source): "the output \(output) is the source \(source): name another file"
+        case .outputIsSource(let output, let source):
+            "the output \(output) is \(source), which the guest is made of: name another file"
         case .embeddedLibraryNotFound(let path):
             "\(path) not found: this Swift toolchain has no Embedded Swift for x86_64-unknown-none-elf"
         case .toolFailed(let name, let status, let diagnostics):

@@ -23,15 +23,16 @@ public struct GuestCompiler: Sendable {
     /// - Throws: `GuestBuildError.toolNotFound`
     public init() throws(GuestBuildError) { toolchain = try Toolchain() }
 
-    /// Builds `output` from `sources`. The file appears whole or not at all; a device, a FIFO, a socket, a folder or one
-    /// of the sources is never replaced.
+    /// Builds `output` from `sources`. The file appears whole or not at all; a device, a FIFO, a socket, a folder or a
+    /// file that was read for it is never replaced.
     /// - Throws: `GuestBuildError`, with the compilers' diagnostics in it.
     public func build(sources: [String], output: String, options: Options = .init()) throws(GuestBuildError) {
         guard !sources.isEmpty else { throw .noSources }
         for source in sources {
             guard FileManager.default.fileExists(atPath: source) else { throw .sourceNotFound(source) }
         }
-        let destination = try GuestOutput(output, sources: sources)
+        let destination = GuestOutput(output)
+        try destination.check(against: sources)
         let work = try TemporaryDirectory()
         for file in EmbeddedFile.sdk { try work.write("sdk/" + file.path, file.bytes) }
         let sdk = work.path + "/sdk"
@@ -56,8 +57,10 @@ public struct GuestCompiler: Sendable {
         if let runtime = try toolchain.compilerRuntime(in: work.path, isVerbose: options.isVerbose) {
             libraries.append(runtime)
         }
-        try link(objects, libraries, sdk, work.path, options)
-        try destination.place(work.path + "/guest.elf")
+        let image = work.path + "/guest.elf"
+        try link(objects, libraries, sdk, image, work.path, options)
+        try destination.check(against: (objects + [image]).flatMap { DependencyFile(at: $0 + ".d").paths })
+        try destination.place(image)
     }
 
     private func runtimeSources(_ sdk: String) -> [String] {
@@ -75,7 +78,7 @@ public struct GuestCompiler: Sendable {
         try toolchain.clang.run(
             targetFlags + [
                 "-std=c23", "-Wall", "-O\(options.optimization)", "-ffunction-sections", "-fdata-sections", "-I", sdk,
-                "-fdebug-prefix-map=\(sdk)=palimpsest-sdk", "-c", source, "-o", object,
+                "-fdebug-prefix-map=\(sdk)=palimpsest-sdk", "-MD", "-MF", object + ".d", "-c", source, "-o", object,
             ] + (options.debugInformation ? ["-g"] : []),
             in: work, isVerbose: options.isVerbose)
     }
@@ -122,13 +125,13 @@ public struct GuestCompiler: Sendable {
     }
 
     private func link(
-        _ objects: [String], _ libraries: [String], _ sdk: String, _ work: String, _ options: Options
+        _ objects: [String], _ libraries: [String], _ sdk: String, _ image: String, _ work: String, _ options: Options
     ) throws(GuestBuildError) {
         try toolchain.linker.run(
             [
                 "-static", "--no-pie", "--gc-sections", "--build-id=sha1", "-z", "noexecstack", "-z",
                 "max-page-size=4096", "-T",
-                sdk + "/guest.ld", "-o", work + "/guest.elf",
+                sdk + "/guest.ld", "--dependency-file=\(image).d", "-o", image,
             ] + objects + libraries, in: work, isVerbose: options.isVerbose)
     }
 }

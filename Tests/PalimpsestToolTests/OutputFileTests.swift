@@ -121,6 +121,46 @@ struct OutputFileTests {
         #expect(try Data(contentsOf: URL(fileURLWithPath: guest)) == guestBefore)
     }
 
+    @Test(
+        "a file that a source includes or embeds is no place for the guest",
+        arguments: ["part.h", "a #b $c.h", "folder/deep.h", "link-to-deep.h", "data.bin"])
+    func included(name: String) throws {
+        try FileManager.default.createDirectory(atPath: path("folder"), withIntermediateDirectories: false)
+        for header in ["part.h", "a #b $c.h", "folder/deep.h"] { _ = try scratch.file(header, "#define PART 1\n") }
+        try #require(symlink("folder/deep.h", path("link-to-deep.h")) == 0)
+        _ = try scratch.file("data.bin", "1")
+        _ = try scratch.file("middle.h", "#include \"part.h\"\n#include \"folder/deep.h\"\n")
+        _ = try scratch.file(
+            "including.c",
+            """
+            #include "middle.h"
+            #include "a #b $c.h"
+            static const unsigned char data[] = {
+            #embed "data.bin"
+            };
+
+            """ + OutputFileTests.source)
+        let before = try Data(contentsOf: URL(fileURLWithPath: path(name)))
+        let all = try names
+        let outcome = try run("build", "including.c", "-o", "./\(name)", "--json")
+        #expect(outcome.status == 64, "\(outcome.output)\(outcome.errors)")
+        #expect(try outcome.errorKind() == "outputIsInput")
+        #expect(try Data(contentsOf: URL(fileURLWithPath: path(name))) == before)
+        #expect(try names == all, "nothing is left behind")
+    }
+
+    @Test("a link that leads nowhere stays one")
+    func links() throws {
+        for (link, target) in [("to-nothing", "nothing"), ("to-itself", "to-itself")] {
+            try #require(symlink(target, path(link)) == 0)
+            let before = try status(link)
+            let outcome = try run("build", "source.c", "-o", link, "--json")
+            #expect(outcome.status == 66, "\(link): \(outcome.output)\(outcome.errors)")
+            #expect(try outcome.errorKind() == "outputNotAFile")
+            try expectSame(link, before)
+        }
+    }
+
     @Test("a store's own files are no place for the core or the trace of a snapshot's call")
     func storeFiles() throws {
         try #require(try run("snapshot", "save", guest, "store:a").status == 0)
