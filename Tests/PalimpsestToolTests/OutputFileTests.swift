@@ -149,16 +149,24 @@ struct OutputFileTests {
         #expect(try names == all, "nothing is left behind")
     }
 
-    @Test("a link that leads nowhere stays one")
+    @Test("a link that leads nowhere stays one; a core, which holds secrets, takes the place of no link at all")
     func links() throws {
-        for (link, target) in [("to-nothing", "nothing"), ("to-itself", "to-itself")] {
+        _ = try scratch.file("file", "text")
+        for (link, target) in [("to-nothing", "nothing"), ("to-itself", "to-itself"), ("to-file", "file")] {
             try #require(symlink(target, path(link)) == 0)
             let before = try status(link)
-            let outcome = try run("build", "source.c", "-o", link, "--json")
-            #expect(outcome.status == 66, "\(link): \(outcome.output)\(outcome.errors)")
-            #expect(try outcome.errorKind() == "outputNotAFile")
+            let isForGuests = link == "to-file"
+            let outcomes =
+                [try run("call", guest, "crash", "--core", link, "--json")]
+                + (isForGuests ? [] : [try run("build", "source.c", "-o", link, "--json")])
+            for outcome in outcomes {
+                #expect(outcome.status == 66, "\(link): \(outcome.output)\(outcome.errors)")
+                #expect(try outcome.errorKind() == "outputNotAFile")
+            }
             try expectSame(link, before)
         }
+        #expect(try String(contentsOfFile: path("file"), encoding: .utf8) == "text")
+        #expect(try !names.contains("nothing"))
     }
 
     @Test("a store's own files are no place for the core or the trace of a snapshot's call")

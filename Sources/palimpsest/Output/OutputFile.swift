@@ -22,21 +22,21 @@ enum OutputFile {
     }
 
     /// Refuses an output that is one of the inputs, whatever both of them are called.
-    /// - Parameter isReplaced: whether it takes the place of what is there: then that has to be a regular file.
+    /// - Parameter isReplaced: whether it takes the place of what is there: then that has to be a regular file, and no
+    ///   link to one either. `/dev/stdout` is a link, and everybody's.
     static func check(_ path: String, against inputs: [String], isReplaced: Bool) throws(ToolError) {
-        guard let output = status(path) else { return }
-        guard !isReplaced || output.st_mode & S_IFMT == S_IFREG else {
-            throw ToolError(
-                .badFile, kind: "outputNotAFile",
-                "\(Terminal.escaped(path)) is no regular file: name one, or one that is not there.")
-        }
         for input in inputs {
-            guard let status = status(input), status.st_dev == output.st_dev, status.st_ino == output.st_ino,
-                status.st_mode & S_IFMT == S_IFREG
+            guard let output = status(path), let status = status(input), status.st_dev == output.st_dev,
+                status.st_ino == output.st_ino, status.st_mode & S_IFMT == S_IFREG
             else { continue }
             throw ToolError(
                 .usage, kind: "outputIsInput",
                 "The output \(Terminal.escaped(path)) is the input \(Terminal.escaped(input)): name another file.")
+        }
+        guard !isReplaced || isRegularOrFree(path) else {
+            throw ToolError(
+                .badFile, kind: "outputNotAFile",
+                "\(Terminal.escaped(path)) is no regular file: name one, or one that is not there.")
         }
     }
 
@@ -44,6 +44,11 @@ enum OutputFile {
     private static func status(_ path: String) -> stat? {
         var status = stat()
         return stat(path, &status) == 0 ? status : nil
+    }
+
+    private static func isRegularOrFree(_ path: String) -> Bool {
+        var status = stat()
+        return lstat(path, &status) != 0 || status.st_mode & S_IFMT == S_IFREG
     }
 
     private static func unwritable(_ path: String) -> ToolError {

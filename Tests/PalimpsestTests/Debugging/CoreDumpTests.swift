@@ -54,7 +54,7 @@ struct CoreDumpTests {
 
     // MARK: - Where it goes
 
-    @Test("no core takes the place of a FIFO, a device, a folder, or the file that the guest comes from or has mapped")
+    @Test("no core takes the place of a FIFO, a device, a link, a folder, the guest's own file, or one it has mapped")
     func targets() throws {
         let folder = try Folder()
         let sandbox = try make(folder)
@@ -62,10 +62,18 @@ struct CoreDumpTests {
         try sandbox.mapFile(folder.path("mapped"), at: 0x2_0000_0000)
         try #require(mkfifo(folder.path("fifo"), 0o600) == 0)
         try #require(symlink("/dev/null", folder.path("null")) == 0)
+        try Data("text".utf8).write(to: URL(fileURLWithPath: folder.path("text")))
+        for (link, target) in [("dangling", "nothing"), ("loop", "loop"), ("to-text", "text")] {
+            try #require(symlink(target, folder.path(link)) == 0)
+        }
         try #require(link(folder.guest, folder.path("hard-link")) == 0)
         try FileManager.default.createDirectory(atPath: folder.path("folder"), withIntermediateDirectories: false)
         let files = try folder.files
-        for name in ["fifo", "null", "folder", "guest.elf", "hard-link", "../\(folder.url.lastPathComponent)/mapped"] {
+        let taken = [
+            "fifo", "null", "dangling", "loop", "to-text", "folder", "guest.elf", "hard-link",
+            "../\(folder.url.lastPathComponent)/mapped",
+        ]
+        for name in taken {
             let error = coreError { try sandbox.writeCoreDump(to: folder.path(name)) }
             guard case .unwritable? = error else {
                 Issue.record("\(name): \(String(describing: error))")
@@ -73,6 +81,10 @@ struct CoreDumpTests {
             }
         }
         #expect(try folder.files == files)
+        for name in ["null", "dangling", "loop", "to-text"] {
+            var status = stat()
+            #expect(lstat(folder.path(name), &status) == 0 && status.st_mode & S_IFMT == S_IFLNK)
+        }
         #expect(try Data(contentsOf: URL(fileURLWithPath: folder.guest)) == Data(Guests.faulty))
         // A policy's file as well, and it is one of those that count.
         var configuration = SandboxConfiguration()

@@ -28,7 +28,7 @@ final class CoreFile {
     private var freeBuffers: [UnsafeMutableRawBufferPointer] = []
 
     /// - Parameters:
-    ///   - path: where it is going to be. A regular file that is there is replaced, and so is a link; nothing else is.
+    ///   - path: where it is going to be. A regular file that is there is replaced; nothing else is, no link either.
     ///   - inputs: files that are not replaced, whatever they are called.
     /// - Throws: `unwritable`
     init(_ path: String, keeping inputs: Set<FileNumber>) throws(CoreDumpError) {
@@ -68,7 +68,7 @@ final class CoreFile {
     /// Why what has that name may not be replaced; nil if it may be, or nothing has it.
     private static func objection(to name: String, in folder: CInt, keeping inputs: Set<FileNumber>) -> String? {
         var status = stat()
-        guard fstatat(folder, name, &status, 0) == 0 else { return nil }
+        guard fstatat(folder, name, &status, AT_SYMLINK_NOFOLLOW) == 0 else { return nil }
         guard status.st_mode & S_IFMT == S_IFREG else { return "it is no regular file" }
         return inputs.contains(FileNumber(status)) ? "the guest comes from it" : nil
     }
