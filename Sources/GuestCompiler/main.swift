@@ -14,6 +14,6 @@ do {
     guard let output else { throw GuestBuildError.noSources }
     try GuestCompiler().build(sources: sources, output: output)
 } catch {
-    FileHandle.standardError.write(Data("guest-compiler: error: \(error)\n".utf8))
+    try? FileHandle.standardError.write(contentsOf: Data("guest-compiler: error: \(error)\n".utf8))
     exit(1)
 }

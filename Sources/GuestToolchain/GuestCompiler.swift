@@ -12,8 +12,12 @@ public struct GuestCompiler: Sendable {
         public var optimization = "2"
         /// DWARF, for debuggers and symbols.
         public var debugInformation = true
-        /// Prints the commands, and what they print, on standard error.
+        /// Reports the commands, too, and not only what they print.
         public var isVerbose = false
+        /// What is done with the compilers' warnings: they are printed, on standard error, unless that takes nothing.
+        public var report: @Sendable (String) -> Void = { text in
+            try? FileHandle.standardError.write(contentsOf: Data(text.utf8))
+        }
 
         public init() {}
     }
@@ -54,7 +58,7 @@ public struct GuestCompiler: Sendable {
             objects.append(try compileSwift(swiftSources, sdk, work.path, options))
             libraries.append(try unicodeLibrary())
         }
-        if let runtime = try toolchain.compilerRuntime(in: work.path, isVerbose: options.isVerbose) {
+        if let runtime = try toolchain.compilerRuntime(in: work.path, options) {
             libraries.append(runtime)
         }
         let image = work.path + "/guest.elf"
@@ -80,7 +84,7 @@ public struct GuestCompiler: Sendable {
                 "-std=c23", "-Wall", "-O\(options.optimization)", "-ffunction-sections", "-fdata-sections", "-I", sdk,
                 "-fdebug-prefix-map=\(sdk)=palimpsest-sdk", "-MD", "-MF", object + ".d", "-c", source, "-o", object,
             ] + (options.debugInformation ? ["-g"] : []),
-            in: work, isVerbose: options.isVerbose)
+            in: work, options)
     }
 
     private var targetFlags: [String] {
@@ -114,7 +118,7 @@ public struct GuestCompiler: Sendable {
                 "-Xcc", sdk,
             ] + codeFlags.flatMap { ["-Xcc", $0] } + (options.debugInformation ? ["-g"] : []) + sources + [
                 sdk + "/Swift/PalimpsestGuest.swift", sdk + "/Swift/Arities.swift", "-c", "-o", object,
-            ], in: work, isVerbose: options.isVerbose)
+            ], in: work, options)
         return object
     }
 
@@ -132,6 +136,6 @@ public struct GuestCompiler: Sendable {
                 "-static", "--no-pie", "--gc-sections", "--build-id=sha1", "-z", "noexecstack", "-z",
                 "max-page-size=4096", "-T",
                 sdk + "/guest.ld", "--dependency-file=\(image).d", "-o", image,
-            ] + objects + libraries, in: work, isVerbose: options.isVerbose)
+            ] + objects + libraries, in: work, options)
     }
 }

@@ -6,13 +6,15 @@ struct Tool: Sendable {
     let path: String
 
     /// Runs it and waits. What it prints is passed on, or part of the error if it fails. Its temporary files go to `work`.
-    func run(_ arguments: [String], in work: String, isVerbose: Bool) throws(GuestBuildError) {
-        let output = try output(of: arguments, in: work, isVerbose: isVerbose)
-        if !output.isEmpty { report(output) }
+    func run(_ arguments: [String], in work: String, _ options: GuestCompiler.Options) throws(GuestBuildError) {
+        let output = try output(of: arguments, in: work, options)
+        if !output.isEmpty { options.report(output) }
     }
 
     /// Runs it and waits, for what it prints.
-    func output(of arguments: [String], in work: String, isVerbose: Bool) throws(GuestBuildError) -> String {
+    func output(
+        of arguments: [String], in work: String, _ options: GuestCompiler.Options
+    ) throws(GuestBuildError) -> String {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: path)
         process.arguments = arguments
@@ -22,7 +24,7 @@ struct Tool: Sendable {
         let pipe = Pipe()
         process.standardOutput = pipe
         process.standardError = pipe
-        if isVerbose { report(([path] + arguments).joined(separator: " ") + "\n") }
+        if options.isVerbose { options.report(([path] + arguments).joined(separator: " ") + "\n") }
         do {
             try process.run()
         } catch {
@@ -35,6 +37,4 @@ struct Tool: Sendable {
         }
         return output
     }
-
-    private func report(_ text: String) { FileHandle.standardError.write(Data(text.utf8)) }
 }

@@ -58,6 +58,13 @@ struct UnwritableOutputTests {
         #expect(try place.shell("call GUEST say hello 2>/dev/full", capturesErrors: false).status == 74)
         #expect(try place.shell("call GUEST count --repeat 2 2>/dev/full", capturesErrors: false).status == 74)
         #expect(try place.shell("call GUEST count 2>/dev/full", capturesErrors: false).status == 0)
+        // The compilers' warnings as well, which are passed on, and their commands.
+        try place.write("warning.c", "#warning no function\n")
+        for redirection in ["2>/dev/full", "2>&-"] {
+            for command in ["build warning.c -o OUTPUT", "build SOURCE -o OUTPUT --verbose"] {
+                #expect(try place.shell("\(command) \(redirection)", capturesErrors: false).status == 74)
+            }
+        }
         #expect(try place.shell("call GUEST fail 2>/dev/full", capturesErrors: false).status == 1)
         #expect(try place.shell("frobnicate 2>/dev/full", capturesErrors: false).status == 64)
     }

@@ -50,6 +50,7 @@ struct BuildCommand: ParsableCommand {
         options.optimization = optimization
         options.debugInformation = debugInfo
         options.isVerbose = verbose
+        options.report = { StandardError.write($0, terminator: "") }
         let start = ContinuousClock.now
         do throws(GuestBuildError) {
             try GuestCompiler().build(sources: sources, output: output, options: options)
