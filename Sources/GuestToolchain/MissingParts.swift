@@ -12,7 +12,8 @@ struct MissingParts {
         var hostHeader: String?
         for line in diagnostics.split(separator: "\n") {
             if let name = line.text(behind: "error: undefined symbol: ") {
-                functions.append(name)
+                // A thread-local variable has a name of the compiler's making.
+                functions.append(name.text(behind: "__emutls_v.") ?? name)
             } else if line.hasPrefix("In file included from ") {
                 hostHeader = hostHeader ?? line.text(behind: " /usr/include/", upTo: ":")
             } else if let name = line.text(behind: "fatal error: '", upTo: "'") {
@@ -81,7 +82,7 @@ struct MissingParts {
     ]
 }
 
-extension Substring {
+extension StringProtocol where SubSequence == Substring {
     /// What is behind `start` in it, up to `end` or as a whole; nil if `start` is not.
     fileprivate func text(behind start: String, upTo end: Character? = nil) -> String? {
         guard let range = firstRange(of: start) else { return nil }

@@ -85,6 +85,19 @@ struct GuestToolchainTests {
         #expect(text.contains("thread-local variables of assembly code are not supported"))
     }
 
+    @Test("a thread-local variable that nothing defines is named as it is written")
+    func threadLocalUndefined() throws {
+        let text = try refusal(
+            "guest.c",
+            """
+            #include "palimpsest.h"
+            PALIMPSEST_EXPORT(int32, f);
+            extern _Thread_local int other;
+            int f(void) { return other; }
+            """)
+        #expect(text.contains("the guest uses other, which"), "\(text)")
+    }
+
     // MARK: - The compiler's runtime
 
     @Test("what compilers leave to their runtime is there: wide integers, half precision, complex and atomic variables")
