@@ -8,7 +8,7 @@
 /// A symbol with a size names what it covers, and the innermost one counts: 1 is in `outer`, 3 in `f`. What none covers
 /// is named by the label before it, up to the end of the label's section: 4 and 5 are behind `done`, 6 behind `next`. A
 /// label names nothing if there is anything with a size at it or between it and the address, so 2 has no name. gdb goes
-/// by the same rules (`lookup_minimal_symbol_by_pc_section`).
+/// by the same rules (`lookup_minimal_symbol_by_pc_section`) but for 2, which it names by `inner`.
 struct SymbolSearch<Thing> {
     /// What a symbol says of itself.
     struct Entry {
