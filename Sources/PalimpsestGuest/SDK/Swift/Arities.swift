@@ -1,5 +1,5 @@
 // Exports and host calls of 0 to 12 arguments, spelled out: Embedded Swift cannot specialise parameter packs yet.
-// Written by a loop; every overload is the same but for its arity.
+// Written by .ci/generate-arities; every overload is the same but for its arity.
 
 import CPalimpsestGuest
 
