@@ -32,4 +32,28 @@ struct GeneratedFilesTests {
         let same = try printed.output == checkedIn("Sources/PalimpsestGuest/SDK/Swift/Arities.swift")
         #expect(same, "run .ci/generate-arities")
     }
+
+    @Test("the listing of the public API is what .ci/public-api writes")
+    func publicAPI() throws {
+        let printed = try run(".ci/public-api", "--print", Tool.executable.deletingLastPathComponent().path)
+        #expect(printed.status == 0)
+        let lines = Set(printed.output.split(separator: "\n"))
+        let known = try Set(checkedIn("docs/public-api.txt").split(separator: "\n"))
+        #expect(lines.subtracting(known).isEmpty, "docs/public-api.txt lacks some: run .ci/public-api")
+        #expect(known.subtracting(lines).isEmpty, "docs/public-api.txt has some that are gone: run .ci/public-api")
+    }
+
+    @Test("every library product is listed, has a catalogue, and is documented by the package index")
+    func libraries() throws {
+        let products = try checkedIn("Package.swift").matches(of: #/\.library\(name: "(\w+)"/#).map { String($0.1) }
+        #expect(!products.isEmpty)
+        let listed = try checkedIn(".ci/library-modules").split(separator: "\n").map(String.init)
+        #expect(listed.sorted() == products.sorted())
+        let indexed = try checkedIn(".spi.yml").matches(of: #/\n +- (\w+)(?=\n)/#).map { String($0.1) }
+        #expect(indexed.sorted() == products.sorted())
+        for product in products {
+            let page = try checkedIn("Sources/\(product)/\(product).docc/\(product).md")
+            #expect(page.hasPrefix("# ``\(product)``\n"))
+        }
+    }
 }
