@@ -5,6 +5,8 @@ let package = Package(
     name: "palimpsest",
     products: [
         .library(name: "Palimpsest", targets: ["Palimpsest"]),
+        .library(name: "PalimpsestStore", targets: ["PalimpsestStore"]),
+        .library(name: "PalimpsestPool", targets: ["PalimpsestPool"]),
         .library(name: "PalimpsestLifecycle", targets: ["PalimpsestLifecycle"]),
         .library(name: "PalimpsestDebugger", targets: ["PalimpsestDebugger"]),
         .library(name: "GuestToolchain", targets: ["GuestToolchain"]),
@@ -35,13 +37,36 @@ let package = Package(
         .systemLibrary(
             name: "CLiburing", pkgConfig: "liburing", providers: [.apt(["liburing-dev", "linux-libc-dev"])]),
         .target(
+            name: "MicroVM",
+            dependencies: ["CPalimpsest", .product(name: "SystemPackage", package: "swift-system")]),
+        .target(
+            name: "GuestABI",
+            dependencies: [
+                "CPalimpsest", "MicroVM", .product(name: "SystemPackage", package: "swift-system"),
+            ]),
+        .target(
             name: "Palimpsest",
             dependencies: [
-                "CPalimpsest",
-                .product(name: "Crypto", package: "swift-crypto"),
+                "CPalimpsest", "GuestABI", "MicroVM",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Metrics", package: "swift-metrics"),
                 .product(name: "SystemPackage", package: "swift-system"),
+                .product(name: "Tracing", package: "swift-distributed-tracing"),
+            ]),
+        .target(
+            name: "PalimpsestStore",
+            dependencies: [
+                "CPalimpsest", "GuestABI", "MicroVM", "Palimpsest",
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "SystemPackage", package: "swift-system"),
+                .product(name: "Tracing", package: "swift-distributed-tracing"),
+            ]),
+        .target(
+            name: "PalimpsestPool",
+            dependencies: [
+                "CPalimpsest", "GuestABI", "MicroVM", "Palimpsest",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "Metrics", package: "swift-metrics"),
                 .product(name: "Tracing", package: "swift-distributed-tracing"),
             ]),
 
@@ -49,12 +74,17 @@ let package = Package(
         .target(
             name: "PalimpsestLifecycle",
             dependencies: [
-                "Palimpsest",
+                "PalimpsestPool",
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ]),
 
-        // gdb's remote protocol.
-        .target(name: "PalimpsestDebugger", dependencies: ["Palimpsest"]),
+        // Debug sessions, gdb's remote protocol, ELF cores.
+        .target(
+            name: "PalimpsestDebugger",
+            dependencies: [
+                "CPalimpsest", "GuestABI", "MicroVM", "Palimpsest", "PalimpsestPool",
+                .product(name: "SystemPackage", package: "swift-system"),
+            ]),
 
         // Building guests: the SDK they are made with, carried inside the host binary; the compiler driver; the plugin.
         .target(name: "PalimpsestGuest", exclude: ["SDK"]),
@@ -69,14 +99,14 @@ let package = Package(
         .target(
             name: "ToolSupport",
             dependencies: [
-                "Palimpsest",
+                "Palimpsest", "PalimpsestDebugger", "PalimpsestStore",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ]),
         .executableTarget(
             name: "PalimpsestTool",
             dependencies: [
-                "Palimpsest", "PalimpsestDebugger", "GuestToolchain", "ToolSupport",
+                "GuestABI", "GuestToolchain", "Palimpsest", "PalimpsestDebugger", "PalimpsestStore", "ToolSupport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Sources/palimpsest"),
@@ -87,7 +117,8 @@ let package = Package(
         .executableTarget(
             name: "PalimpsestServe",
             dependencies: [
-                "Palimpsest", "PrometheusText", "ToolSupport",
+                "GuestABI", "Palimpsest", "PalimpsestDebugger", "PalimpsestPool", "PalimpsestStore", "PrometheusText",
+                "ToolSupport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
@@ -109,7 +140,7 @@ let package = Package(
         .executableTarget(
             name: "PalimpsestBench",
             dependencies: [
-                "Palimpsest", "AllocationCounter", "ToolSupport",
+                "AllocationCounter", "Palimpsest", "PalimpsestPool", "PalimpsestStore", "ToolSupport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
                 .product(name: "Metrics", package: "swift-metrics"),
@@ -118,19 +149,48 @@ let package = Package(
 
         // Tests run real guests on the real /dev/kvm.
         .target(name: "ThreadState", path: "Tests/ThreadState"),
+        .target(
+            name: "TestSupport",
+            dependencies: [
+                "CPalimpsest", "GuestABI", "GuestToolchain", "MicroVM", "Palimpsest", "PalimpsestPool",
+                "PalimpsestStore",
+                "ThreadState",
+            ],
+            path: "Tests/TestSupport", exclude: ["Guests"], plugins: ["GuestBuilder"]),
+        .testTarget(name: "MicroVMTests", dependencies: ["CPalimpsest", "MicroVM", "Palimpsest", "TestSupport"]),
+        .testTarget(
+            name: "GuestABITests",
+            dependencies: ["CPalimpsest", "GuestABI", "GuestToolchain", "MicroVM", "Palimpsest", "TestSupport"]),
         .testTarget(
             name: "PalimpsestTests",
             dependencies: [
-                "Palimpsest", "PalimpsestLifecycle", "GuestToolchain", "ThreadState",
+                "CPalimpsest", "GuestABI", "GuestToolchain", "MicroVM", "Palimpsest", "PalimpsestDebugger",
+                "PalimpsestPool", "PalimpsestStore", "TestSupport", "ThreadState",
                 .product(name: "InMemoryTracing", package: "swift-distributed-tracing"),
                 .product(name: "Metrics", package: "swift-metrics"),
                 .product(name: "MetricsTestKit", package: "swift-metrics"),
-                .product(name: "ServiceLifecycleTestKit", package: "swift-service-lifecycle"),
-            ],
-            exclude: ["Guests"],
-            resources: [.copy("Golden")], plugins: ["GuestBuilder"]),
+            ]),
         .testTarget(
-            name: "PalimpsestDebuggerTests", dependencies: ["Palimpsest", "PalimpsestDebugger", "GuestToolchain"],
+            name: "PalimpsestStoreTests",
+            dependencies: [
+                "CPalimpsest", "GuestABI", "MicroVM", "Palimpsest", "PalimpsestStore", "TestSupport",
+            ],
+            resources: [.copy("Golden")]),
+        .testTarget(
+            name: "PalimpsestPoolTests",
+            dependencies: [
+                "CPalimpsest", "GuestABI", "MicroVM", "Palimpsest", "PalimpsestLifecycle", "PalimpsestPool",
+                "PalimpsestStore", "TestSupport",
+                .product(name: "Metrics", package: "swift-metrics"),
+                .product(name: "MetricsTestKit", package: "swift-metrics"),
+                .product(name: "ServiceLifecycleTestKit", package: "swift-service-lifecycle"),
+            ]),
+        .testTarget(
+            name: "PalimpsestDebuggerTests",
+            dependencies: [
+                "CPalimpsest", "GuestABI", "GuestToolchain", "MicroVM", "Palimpsest", "PalimpsestDebugger",
+                "PalimpsestPool", "PalimpsestStore", "TestSupport",
+            ],
             exclude: ["Guests"], plugins: ["GuestBuilder"]),
         .testTarget(name: "PalimpsestToolTests", dependencies: ["PalimpsestTool", "ToolSupport"]),
         .testTarget(name: "PrometheusTextTests", dependencies: ["PrometheusText"]),

@@ -1,5 +1,5 @@
-// Prints the public API that symbol graphs tell of, one symbol a line: its name, its kind, its declaration. Symbol graphs
-// show a property that only the module can set as `{ get set }`, and so does the listing.
+// Prints the public API that symbol graphs tell of, one symbol a line: its name, its kind, its declaration. Symbol
+// graphs show a property that only the module can set as `{ get set }`, and so does the listing.
 //
 // Its arguments are the folder that .ci/symbol-graphs has written, and the modules; .ci/public-api is the command.
 

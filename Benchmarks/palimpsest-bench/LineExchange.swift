@@ -1,8 +1,8 @@
 import Foundation
 import Synchronization
 
-/// The floor of a resident call: another thread sees a number in one cache line and writes it into another one, and this
-/// thread sees that. Nothing two cores do for each other takes less.
+/// The floor of a resident call: another thread sees a number in one cache line and writes it into another one, and
+/// this thread sees that. Nothing two cores do for each other takes less.
 final class LineExchange: Sendable {
     /// A number in a cache line of its own.
     private final class Line: Sendable {

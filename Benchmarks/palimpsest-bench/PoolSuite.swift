@@ -1,6 +1,7 @@
 import Dispatch
 import Glibc
 import Palimpsest
+import PalimpsestPool
 import Synchronization
 
 extension Suite {

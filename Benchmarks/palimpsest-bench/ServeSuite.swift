@@ -21,8 +21,8 @@ extension Suite {
         return report
     }
 
-    /// Latencies of single requests, and of windows of many, by request: the ratio of the latter is one over that of the
-    /// rates.
+    /// Latencies of single requests, and of windows of many, by request: the ratio of the latter is one over that of
+    /// the rates.
     private static func measure(
         _ server: ServerProcess, over floor: ServerProcess, connectionCount: Int, _ effort: Effort
     ) throws -> Report {

@@ -1,7 +1,7 @@
 import Foundation
 
-/// `palimpsest-serve`, run for as long as its owner lives: a process of its own, so that benchmarks need none of what it
-/// is made of.
+/// `palimpsest-serve`, run for as long as its owner lives: a process of its own, so that benchmarks need none of what
+/// it is made of.
 final class ServerProcess {
     private let process = Process()
     let port: UInt16

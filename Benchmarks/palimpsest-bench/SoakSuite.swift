@@ -1,5 +1,6 @@
 import Foundation
 import Palimpsest
+import PalimpsestPool
 import Synchronization
 
 extension Suite {

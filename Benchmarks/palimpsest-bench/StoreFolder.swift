@@ -1,5 +1,7 @@
 import Foundation
+
 @_spi(Benchmarks) import Palimpsest
+@_spi(Benchmarks) import PalimpsestStore
 
 /// A folder for stores, on a disk: the system's temporary folder is often in memory, and cannot go cold.
 final class StoreFolder {

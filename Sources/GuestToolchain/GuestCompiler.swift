@@ -94,8 +94,8 @@ public struct GuestCompiler: Sendable {
         ] + codeFlags + framePointerFlags
     }
 
-    /// Thread-local variables without a register that points at them; atomic ones of 16 bytes by an instruction that all
-    /// processors with virtualization have.
+    /// Thread-local variables without a register that points at them; atomic ones of 16 bytes by an instruction that
+    /// all processors with virtualization have.
     private var codeFlags: [String] { ["-femulated-tls", "-mcx16"] }
 
     /// What backtraces go by. swiftc's code has them without being asked.

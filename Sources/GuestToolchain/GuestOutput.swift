@@ -2,9 +2,9 @@ import Foundation
 
 /// Where a guest goes: a regular file, or a name that nothing has. It appears there whole or not at all, by rename.
 ///
-/// A rename takes the place of anything but a folder: of a device, of a FIFO, of a source. So what has the name is looked
-/// at first: against the sources before anything is compiled, and once more, against all that the compilers have read,
-/// before it is replaced.
+/// A rename takes the place of anything but a folder: of a device, of a FIFO, of a source. So what has the name is
+/// looked at first: against the sources before anything is compiled, and once more, against all that the compilers have
+/// read, before it is replaced.
 struct GuestOutput {
     /// As it was given.
     private let name: String

@@ -5,7 +5,8 @@ struct Tool: Sendable {
     let name: String
     let path: String
 
-    /// Runs it and waits. What it prints is passed on, or part of the error if it fails. Its temporary files go to `work`.
+    /// Runs it and waits. What it prints is passed on, or part of the error if it fails. Its temporary files go to
+    /// `work`.
     func run(_ arguments: [String], in work: String, _ options: GuestCompiler.Options) throws(GuestBuildError) {
         let output = try output(of: arguments, in: work, options)
         if !output.isEmpty { options.report(output) }

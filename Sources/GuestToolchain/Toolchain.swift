@@ -28,8 +28,8 @@ struct Toolchain: Sendable {
     }
 
     /// clang's own library, of what it calls where there is no instruction: 128-bit division, half precision, complex
-    /// numbers... It is Linux's, for which it is in every toolchain; what guests take from it needs no operating system.
-    /// Nil if it is not there.
+    /// numbers... It is Linux's, for which it is in every toolchain; what guests take from it needs no operating
+    /// system. Nil if it is not there.
     func compilerRuntime(in work: String, _ options: GuestCompiler.Options) throws(GuestBuildError) -> String? {
         let path = try clang.output(
             of: ["--target=x86_64-unknown-linux-gnu", "--rtlib=compiler-rt", "--print-libgcc-file-name"], in: work,

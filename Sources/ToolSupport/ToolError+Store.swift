@@ -1,4 +1,5 @@
 import Palimpsest
+import PalimpsestStore
 
 extension ToolError {
     /// What a store's error means for the tool. A store's content may be anybody's: control characters are escaped.

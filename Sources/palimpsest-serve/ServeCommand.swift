@@ -4,6 +4,7 @@ import Logging
 import Metrics
 import NIOCore
 import Palimpsest
+import PalimpsestPool
 import PrometheusText
 import ToolSupport
 
@@ -149,8 +150,8 @@ struct ServeCommand: AsyncParsableCommand {
         ).build()
     }
 
-    /// Where it listens, on standard output: for people, and for programs that asked for any free port. Like the log, it is
-    /// not waited for until somebody reads it.
+    /// Where it listens, on standard output: for people, and for programs that asked for any free port. Like the log,
+    /// it is not waited for until somebody reads it.
     private static func announce(_ address: SocketAddress?, socket: String?, on output: LogQueue) {
         var place = socket.map { "unix:\($0)" } ?? ""
         if socket == nil, let address, let port = address.port {
@@ -161,4 +162,6 @@ struct ServeCommand: AsyncParsableCommand {
     }
 }
 
+// swift-format-ignore: AvoidRetroactiveConformances
+// A program's own, which nobody imports: no other conformance can meet it.
 extension Logger.Level: @retroactive ExpressibleByArgument {}

@@ -1,4 +1,5 @@
 import Palimpsest
+import PalimpsestPool
 import ToolSupport
 
 extension ToolError {

@@ -27,16 +27,47 @@ let package = Package(
         .target(name: "CPalimpsest", dependencies: ["CLiburing"], cSettings: cInstrumentation),
         .systemLibrary(name: "CLiburing", pkgConfig: "liburing"),
         .target(
+            name: "MicroVM",
+            dependencies: ["CPalimpsest", .product(name: "SystemPackage", package: "swift-system")],
+            swiftSettings: swiftInstrumentation),
+        .target(
+            name: "GuestABI",
+            dependencies: ["CPalimpsest", "MicroVM", .product(name: "SystemPackage", package: "swift-system")],
+            swiftSettings: swiftInstrumentation),
+        .target(
             name: "Palimpsest",
             dependencies: [
-                "CPalimpsest", "Crypto",
+                "CPalimpsest", "GuestABI", "MicroVM",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Metrics", package: "swift-metrics"),
                 .product(name: "SystemPackage", package: "swift-system"),
                 .product(name: "Tracing", package: "swift-distributed-tracing"),
             ],
             swiftSettings: swiftInstrumentation),
-        .target(name: "PalimpsestDebugger", dependencies: ["Palimpsest"], swiftSettings: swiftInstrumentation),
+        .target(
+            name: "PalimpsestStore",
+            dependencies: [
+                "CPalimpsest", "Crypto", "GuestABI", "MicroVM", "Palimpsest",
+                .product(name: "SystemPackage", package: "swift-system"),
+                .product(name: "Tracing", package: "swift-distributed-tracing"),
+            ],
+            swiftSettings: swiftInstrumentation),
+        .target(
+            name: "PalimpsestPool",
+            dependencies: [
+                "CPalimpsest", "GuestABI", "MicroVM", "Palimpsest",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "Metrics", package: "swift-metrics"),
+                .product(name: "Tracing", package: "swift-distributed-tracing"),
+            ],
+            swiftSettings: swiftInstrumentation),
+        .target(
+            name: "PalimpsestDebugger",
+            dependencies: [
+                "CPalimpsest", "GuestABI", "MicroVM", "Palimpsest", "PalimpsestPool",
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            swiftSettings: swiftInstrumentation),
 
         // In place of swift-crypto, of which the engine uses SHA-256 only: BoringSSL takes minutes to compile.
         .target(name: "Crypto", path: "Sources/CryptoStandIn"),
@@ -50,7 +81,9 @@ let package = Package(
         .executableTarget(
             name: "palimpsest-fuzz",
             dependencies: [
-                "CLibFuzzer", "CPalimpsest", "GuestToolchain", "Palimpsest", "PalimpsestDebugger",
+                "CLibFuzzer", "CPalimpsest", "GuestABI", "GuestToolchain", "MicroVM", "Palimpsest",
+                "PalimpsestDebugger",
+                "PalimpsestStore",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: [.unsafeFlags(["-sanitize=address", "-g"])],

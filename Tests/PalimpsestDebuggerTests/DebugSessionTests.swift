@@ -1,4 +1,6 @@
+import GuestABI
 import Palimpsest
+import PalimpsestDebugger
 import Testing
 
 /// A debug session without gdb.

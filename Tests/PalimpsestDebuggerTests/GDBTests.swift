@@ -1,4 +1,5 @@
 import Foundation
+import GuestABI
 import Palimpsest
 import PalimpsestDebugger
 import Testing

@@ -1,3 +1,4 @@
+import MicroVM
 import Palimpsest
 import Testing
 

@@ -151,7 +151,8 @@ struct CallTests {
         for connection in connections { connection.send(RawRequest.call("spin", "[]")) }
         var refused: [RawConnection] = []
         for _ in 0..<300 where refused.count < 2 { refused = connections.filter { $0.hasData(within: 0.05) } }
-        // One runs and one waits, for as long as nobody stops them; but the first waits, too, until a thread has taken it.
+        // One runs and one waits, for as long as nobody stops them; but the first waits, too, until a thread has taken
+        // it.
         #expect((2...3).contains(refused.count))
         for connection in refused {
             let reply = try #require(connection.reply())

@@ -1,7 +1,10 @@
 import CPalimpsest
 import Synchronization
+import TestSupport
 import Testing
 
+@testable import GuestABI
+@testable import MicroVM
 @testable import Palimpsest
 
 /// Batches of calls that fail, and batches of guests that say they have not.
@@ -17,7 +20,7 @@ struct BatchFailureTests {
             Counted.encodeCount.withLock { $0 += 1 }
             number.encode(into: &encoder)
         }
-        static func decode(from decoder: GuestValueDecoder) throws(SandboxError) -> Counted {
+        static func decode(from decoder: GuestValueDecoder) throws(GuestValueError) -> Counted {
             Counted(number: try UInt32.decode(from: decoder))
         }
     }
@@ -139,7 +142,8 @@ struct BatchFailureTests {
         #expect(first == index, comment)
     }
 
-    /// Which call is to bear the error, if the guest says that `place` is next: the first one if that is no call's place.
+    /// Which call is to bear the error, if the guest says that `place` is next: the first one if that is no call's
+    /// place.
     private static func bearer(_ place: UInt64) -> Int { min(index(at: place) ?? 0, callCount - 1) }
 
     @Test(

@@ -1,7 +1,10 @@
 import CPalimpsest
 import Foundation
+import TestSupport
 import Testing
 
+@testable import GuestABI
+@testable import MicroVM
 @testable import Palimpsest
 
 @Suite("Batches", .timeLimit(.minutes(20)))

@@ -1,6 +1,8 @@
 import Foundation
+import TestSupport
 import Testing
 
+@testable import GuestABI
 @testable import Palimpsest
 
 @Suite("Calls")
@@ -242,7 +244,7 @@ private struct Intruder: GuestValue {
 
     func encode(into encoder: inout GuestValueEncoder) { number.encode(into: &encoder) }
 
-    static func decode(from decoder: GuestValueDecoder) throws(SandboxError) -> Intruder {
+    static func decode(from decoder: GuestValueDecoder) throws(GuestValueError) -> Intruder {
         let refusal = caughtError { try sandbox.value?.call("nothing") }
         return Intruder(number: try Int64.decode(from: decoder), refusal: refusal)
     }
@@ -257,7 +259,7 @@ private struct Greedy: GuestValue {
         for _ in 0..<count { Int64(1).encode(into: &encoder) }
     }
 
-    static func decode(from decoder: GuestValueDecoder) throws(SandboxError) -> Greedy { Greedy(count: 1) }
+    static func decode(from decoder: GuestValueDecoder) throws(GuestValueError) -> Greedy { Greedy(count: 1) }
 
     /// Has a trap end the process without a backtrace, which takes a second.
     static func endQuickly() { signal(SIGILL, SIG_DFL) }

@@ -1,8 +1,11 @@
 import Foundation
 import SystemPackage
+import TestSupport
 import Testing
 
+@testable import MicroVM
 @testable import Palimpsest
+@testable import PalimpsestStore
 
 /// Files that are no longer what a snapshot remembers.
 @Suite("Changed files")
@@ -126,12 +129,15 @@ struct ChangedFileTests {
     @Test("a digest is of the bytes that are mapped, whatever has been appended meanwhile")
     func appendedTo() throws {
         let short = try TemporaryFile(bytes: Array("abc".utf8))
-        let (identity, segment) = try MappedFileIdentity.open(short.path, digest: true)
+        let hash: MappedFileIdentity.Hashing = { descriptor, byteCount throws(MappedFileIdentity.Failure) in
+            try MappedFileIdentity.sha256(descriptor, byteCount)
+        }
+        let (identity, segment) = try MappedFileIdentity.open(short.path, hashing: hash)
         #expect(segment.byteCount == pageByteCount)
         let long = try TemporaryFile(bytes: Array("abcdef".utf8))
         let descriptor = try FileDescriptor.open(long.path, .readOnly)
         defer { try? descriptor.close() }
-        #expect(try MappedFileIdentity.digest(descriptor, byteCount: 3) == identity.digest)
+        #expect(try MappedFileIdentity.sha256(descriptor, 3) == identity.digest)
     }
 
     @Test("modification times behind the year 2262, whose nanoseconds no 64 bits hold, are compared as others are")

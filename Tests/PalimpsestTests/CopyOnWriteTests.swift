@@ -1,6 +1,7 @@
+import MicroVM
+import Palimpsest
+import TestSupport
 import Testing
-
-@testable import Palimpsest
 
 @Suite("Copy-on-write")
 struct CopyOnWriteTests {

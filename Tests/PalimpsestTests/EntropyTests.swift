@@ -1,7 +1,7 @@
 import CPalimpsest
+import Palimpsest
+import TestSupport
 import Testing
-
-@testable import Palimpsest
 
 /// The key stream that guests' entropy is cut from.
 @Suite("Entropy")
@@ -44,8 +44,8 @@ struct EntropyTests {
         return zip(x, state).map { $0 &+ $1 }
     }
 
-    /// RFC 8439, 2.3.2: the key is the bytes 0 to 31, the block counter 1. Its 96-bit nonce reaches into what is the upper
-    /// half of the counter here.
+    /// RFC 8439, 2.3.2: the key is the bytes 0 to 31, the block counter 1. Its 96-bit nonce reaches into what is the
+    /// upper half of the counter here.
     private static let known: [UInt32] = [
         0x6170_7865, 0x3320_646e, 0x7962_2d32, 0x6b20_6574, 0x0302_0100, 0x0706_0504, 0x0b0a_0908, 0x0f0e_0d0c,
         0x1312_1110, 0x1716_1514, 0x1b1a_1918, 0x1f1e_1d1c, 0x0000_0001, 0x0900_0000, 0x4a00_0000, 0x0000_0000,

@@ -1,14 +1,16 @@
 import CPalimpsest
+import TestSupport
 import Testing
 
+@testable import MicroVM
 @testable import Palimpsest
 
 /// A machine whose entry code faults before the guest's own code has had a turn is not used again, and the call is made
 /// in another one. Nothing that is known brings that about: these tests give a vCPU wrong features.
 @Suite("Machines that cannot be entered")
 struct EntryFailureTests {
-    /// Makes the next entry fail: the entry code is told of an instruction that there is not, or not told of what it has
-    /// to put back.
+    /// Makes the next entry fail: the entry code is told of an instruction that there is not, or not told of what it
+    /// has to put back.
     private static func spoil(_ sandbox: Sandbox) {
         let vcpu = sandbox.machine.vcpu
         let keys = UInt64(PAL_ENTRY_HAS_KEYS)

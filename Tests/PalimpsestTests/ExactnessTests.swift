@@ -1,7 +1,9 @@
 import CPalimpsest
 import Foundation
+import TestSupport
 import Testing
 
+@testable import MicroVM
 @testable import Palimpsest
 
 /// The contract: after a restore, everything the guest can see equals the snapshot.
@@ -145,12 +147,5 @@ struct ExactnessTests {
         image.storeBytes(of: 0b10, toByteOffset: 512, as: UInt64.self)
         image.storeBytes(of: 0xff, toByteOffset: 160 + 16 * 12, as: UInt8.self)
         #expect(try subject.sandbox.call("state") != subject.witness.registers)
-    }
-}
-
-/// Runs `body` on a thread of its own: sandboxes block theirs.
-func onThread<Result: Sendable>(_ body: @escaping @Sendable () throws -> Result) async throws -> Result {
-    try await withCheckedThrowingContinuation { continuation in
-        Thread.detachNewThread { continuation.resume(with: Swift.Result { try body() }) }
     }
 }

@@ -1,6 +1,6 @@
+import Palimpsest
+import TestSupport
 import Testing
-
-@testable import Palimpsest
 
 /// AVX-512 state (opmask and ZMM registers, Intel SDM vol. 1, 13.5.5 to 13.5.7) in calls and in the oracle.
 @Suite("Extended processor state", .enabled(if: ExtendedState.hasAVX512, "this processor has no AVX-512"))

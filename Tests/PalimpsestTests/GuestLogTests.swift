@@ -1,8 +1,10 @@
 import CPalimpsest
 import Logging
+import TestSupport
 import Testing
 
 @testable import Palimpsest
+@testable import PalimpsestPool
 
 @Suite("Guest logs")
 struct GuestLogTests {
@@ -26,7 +28,8 @@ struct GuestLogTests {
         GuestLogLimit(linesPerSecond: 1, bytesPerSecond: 1, burstLines: lines, burstBytes: bytes)
     }
 
-    /// How many seconds something has taken, begun ones included: so many tokens a bucket of one a second may have gained.
+    /// How many seconds something has taken, begun ones included: so many tokens a bucket of one a second may have
+    /// gained.
     private func seconds(_ body: () async throws -> Void) async rethrows -> Int {
         let start = ContinuousClock.now
         try await body()

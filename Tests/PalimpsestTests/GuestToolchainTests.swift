@@ -1,8 +1,8 @@
 import Foundation
 import GuestToolchain
+import Palimpsest
+import TestSupport
 import Testing
-
-@testable import Palimpsest
 
 @Suite("What guests can be built with")
 struct GuestToolchainTests {
@@ -144,7 +144,8 @@ struct GuestToolchainTests {
                 old = __c11_atomic_exchange(&triple, old, 5);
                 counter += by;
                 counter ^= (wide)1 << 64;
-                return (pal_uint64)done * 1000 + again * 100 + (pal_uint64)(before.a + old.b) + (pal_uint64)(counter >> 64);
+                return (pal_uint64)done * 1000 + again * 100 + (pal_uint64)(before.a + old.b)
+                    + (pal_uint64)(counter >> 64);
             }
             """
         ])
@@ -202,16 +203,19 @@ struct GuestToolchainTests {
         }
         export("calculated") { (x: Double, y: Double) -> [UInt8] in
             let one: [Double] = [
-                x.addingProduct(y, x), x.truncatingRemainder(dividingBy: y), x.remainder(dividingBy: y) + 0, x.rounded(),
+                x.addingProduct(y, x), x.truncatingRemainder(dividingBy: y), x.remainder(dividingBy: y) + 0,
+                x.rounded(),
                 x.rounded(.up), x.rounded(.down), x.rounded(.towardZero), x.rounded(.toNearestOrEven),
                 x.rounded(.awayFromZero), x.magnitude.squareRoot(),
             ]
             let (a, b) = (Float(x), Float(y))
             let other: [Float] = [
-                a.addingProduct(b, a), a.truncatingRemainder(dividingBy: b), a.remainder(dividingBy: b) + 0, a.rounded(),
+                a.addingProduct(b, a), a.truncatingRemainder(dividingBy: b), a.remainder(dividingBy: b) + 0,
+                a.rounded(),
                 a.rounded(.toNearestOrEven), a.magnitude.squareRoot(),
             ]
-            return one.flatMap { bytes($0.isNaN ? 1 : $0.bitPattern) } + other.flatMap { bytes($0.isNaN ? 1 : $0.bitPattern) }
+            return one.flatMap { bytes($0.isNaN ? 1 : $0.bitPattern) }
+                + other.flatMap { bytes($0.isNaN ? 1 : $0.bitPattern) }
         }
         """
 
@@ -291,16 +295,19 @@ struct GuestToolchainTests {
         return "\(number / (UInt128(right) | 3)) \(number % 1_000_003) \(Int128(left) * -5)"
     }
 
-    /// As the guest does it. A NaN is as good as any other; so is the sign of a remainder of zero, in which C libraries differ.
+    /// As the guest does it. A NaN is as good as any other; so is the sign of a remainder of zero, in which C libraries
+    /// differ.
     private func calculated(_ x: Double, _ y: Double) -> [UInt8] {
         let one: [Double] = [
-            x.addingProduct(y, x), x.truncatingRemainder(dividingBy: y), x.remainder(dividingBy: y) + 0, x.rounded(),
+            x.addingProduct(y, x), x.truncatingRemainder(dividingBy: y), x.remainder(dividingBy: y) + 0,
+            x.rounded(),
             x.rounded(.up), x.rounded(.down), x.rounded(.towardZero), x.rounded(.toNearestOrEven),
             x.rounded(.awayFromZero), x.magnitude.squareRoot(),
         ]
         let (a, b) = (Float(x), Float(y))
         let other: [Float] = [
-            a.addingProduct(b, a), a.truncatingRemainder(dividingBy: b), a.remainder(dividingBy: b) + 0, a.rounded(),
+            a.addingProduct(b, a), a.truncatingRemainder(dividingBy: b), a.remainder(dividingBy: b) + 0,
+            a.rounded(),
             a.rounded(.toNearestOrEven), a.magnitude.squareRoot(),
         ]
         return one.flatMap { bytes($0.isNaN ? 1 : $0.bitPattern) }

@@ -1,8 +1,8 @@
 import CPalimpsest
 import Logging
+import Palimpsest
+import TestSupport
 import Testing
-
-@testable import Palimpsest
 
 @Suite("Host functions")
 struct HostFunctionTests {

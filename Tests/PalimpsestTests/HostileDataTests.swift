@@ -1,7 +1,8 @@
 import CPalimpsest
+import MicroVM
+import Palimpsest
+import TestSupport
 import Testing
-
-@testable import Palimpsest
 
 @Suite("Hostile pointers and lengths")
 struct HostileDataTests {

@@ -1,6 +1,6 @@
+import Palimpsest
+import TestSupport
 import Testing
-
-@testable import Palimpsest
 
 /// Instructions that hypervisors have got wrong before. What they do depends on the processor and on KVM; what does not
 /// is that a restore brings everything back.

@@ -1,9 +1,11 @@
 import CPalimpsest
 import Foundation
+import MicroVM
+import Palimpsest
+import PalimpsestPool
+import TestSupport
 import Testing
 import ThreadState
-
-@testable import Palimpsest
 
 /// Everything of the processor that code in ring 3 can read, or that changes what its instructions do, begins the same
 /// for every call, whatever the call before has done to it and however that ended: the table in docs/security.md.

@@ -1,7 +1,9 @@
 import CPalimpsest
 import Foundation
+import TestSupport
 import Testing
 
+@testable import MicroVM
 @testable import Palimpsest
 
 @Suite("Mapped files")

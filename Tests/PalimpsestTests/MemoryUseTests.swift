@@ -1,7 +1,8 @@
 import Glibc
+import MicroVM
+import Palimpsest
+import TestSupport
 import Testing
-
-@testable import Palimpsest
 
 /// What sandboxes cost in memory, counted in the blocks that their segments have (fstat(2), st_blocks).
 @Suite("Memory use")

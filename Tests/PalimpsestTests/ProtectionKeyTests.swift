@@ -1,10 +1,14 @@
 import CPalimpsest
+import TestSupport
 import Testing
 
+@testable import GuestABI
+@testable import MicroVM
 @testable import Palimpsest
 
-/// Protection keys (PKRU), which code in ring 3 can change where the host's kernel has them and KVM runs ring 3 natively
-/// whatever the vCPU's CR4. Elsewhere a vCPU is given CR4.PKE here, if KVM has that, so that it can there as well.
+/// Protection keys (PKRU), which code in ring 3 can change where the host's kernel has them and KVM runs ring 3
+/// natively whatever the vCPU's CR4. Elsewhere a vCPU is given CR4.PKE here, if KVM has that, so that it can there as
+/// well.
 @Suite("Protection keys")
 struct ProtectionKeyTests {
     /// A sandbox whose guest can change PKRU; nil where none can.

@@ -1,6 +1,7 @@
+import MicroVM
+import Palimpsest
+import TestSupport
 import Testing
-
-@testable import Palimpsest
 
 @Suite("Randomness")
 struct RandomnessTests {
@@ -70,8 +71,7 @@ struct RandomnessTests {
             numbers += try RandomnessTests.draw(sandbox)
             numbers += try RandomnessTests.draw(RandomnessTests.copy(snapshot))
         }
-        sandbox.status = .unrecoverable
-        sandbox.machine.isBroken = true
+        sandbox.markUnrecoverable()
         try sandbox.restore(second)
         numbers += try RandomnessTests.draw(sandbox)
         RandomnessTests.expectDistinct(numbers)

@@ -1,7 +1,8 @@
 import Foundation
+import MicroVM
+import Palimpsest
+import TestSupport
 import Testing
-
-@testable import Palimpsest
 
 /// Nothing of a sandbox's life is visible in the next one that has its virtual machine.
 @Suite("Recycled machines")
@@ -130,8 +131,7 @@ struct RecycledMachineTests {
         do {
             let sandbox = try RecycledMachineTests.makeSandbox(from: snapshot)
             shell = sandbox.machine.shell
-            sandbox.status = .unrecoverable
-            sandbox.machine.isBroken = true
+            sandbox.markUnrecoverable()
         }
         #expect(shell == nil)
     }

@@ -1,10 +1,11 @@
 import CPalimpsest
 import Foundation
 import Glibc
+import MicroVM
+import Palimpsest
 import Synchronization
+import TestSupport
 import Testing
-
-@testable import Palimpsest
 
 /// Resident calls that are stopped, sandboxes that go away, and many of them at once.
 @Suite("Resident calls that end otherwise", .serialized, .timeLimit(.minutes(20)))
@@ -156,8 +157,7 @@ struct ResidentStopTests {
             sandbox.rollbackStrategy = try #require(RollbackStrategy.allCases.randomElement(using: &random))
             let witness = try #require(witnesses.randomElement(using: &random))
             if round % 10 == 9 {
-                sandbox.status = .unrecoverable
-                sandbox.machine.isBroken = true
+                sandbox.markUnrecoverable()
             }
             try sandbox.restore(witness.snapshot)
             #expect(try witness.oracle.differences(sandbox) == [], "round \(round)")
@@ -196,16 +196,14 @@ struct ResidentStopTests {
                     "broken", snapshot,
                     { sandbox in
                         try sandbox.call("nothing")
-                        sandbox.status = .unrecoverable
-                        sandbox.machine.isBroken = true
+                        sandbox.markUnrecoverable()
                     }
                 ),
                 (
                     "replaced", snapshot,
                     { sandbox in
                         try sandbox.call("nothing")
-                        sandbox.status = .unrecoverable
-                        sandbox.machine.isBroken = true
+                        sandbox.markUnrecoverable()
                         try sandbox.restore(snapshot)
                     }
                 ),

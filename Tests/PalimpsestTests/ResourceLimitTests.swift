@@ -1,9 +1,11 @@
 import Foundation
 import Glibc
 import Logging
+@_spi(Benchmarks) import Palimpsest
+import TestSupport
 import Testing
 
-@_spi(Benchmarks) @testable import Palimpsest
+@testable import MicroVM
 
 /// What a process runs out of. Limits are the process's: each test lowers them in one of its own.
 @Suite("Resource limits")
@@ -74,8 +76,7 @@ struct ResourceLimitTests {
             let sandbox = try Scribe.make()
             let snapshot = try sandbox.snapshot()
             let oracle = try Oracle(sandbox)
-            sandbox.status = .unrecoverable
-            sandbox.machine.isBroken = true
+            sandbox.markUnrecoverable()
             Sandbox.releaseIdleMachines()
             let error = try ProcessLimit.leaving(descriptors: 0) {
                 caughtError { try sandbox.restore(snapshot) }
@@ -99,8 +100,7 @@ struct ResourceLimitTests {
             // An idle machine with scratch memory of another size: it is taken, and then another one cannot be had.
             Sandbox.releaseIdleMachines()
             do { _ = try Scribe.make() }
-            sandbox.status = .unrecoverable
-            sandbox.machine.isBroken = true
+            sandbox.markUnrecoverable()
             let shell = sandbox.machine.shell
             let error = try ProcessLimit.leaving(descriptors: 0) { caughtError { try sandbox.restore(snapshot) } }
             guard case .machine = error else {
@@ -290,8 +290,7 @@ struct ResourceLimitTests {
                 try sandbox.restore(second)
                 _ = caughtFault { try other.call("scribbleAndFault", pages, 1 as UInt64, 1 as UInt64, 1 as UInt64) }
                 if index % 3 == 0 {
-                    sandbox.status = .unrecoverable
-                    sandbox.machine.isBroken = true
+                    sandbox.markUnrecoverable()
                     try sandbox.restore(first)
                 }
             }

@@ -1,6 +1,8 @@
+import GuestABI
+import MicroVM
+import Palimpsest
+import TestSupport
 import Testing
-
-@testable import Palimpsest
 
 @Suite("Restoring")
 struct RestoreTests {

@@ -1,5 +1,7 @@
+import TestSupport
 import Testing
 
+@testable import MicroVM
 @testable import Palimpsest
 
 @Suite("Rollback strategies")
@@ -224,7 +226,8 @@ struct RollbackStrategyTests {
     /// What pages that go idle hold in the snapshot.
     enum Content: CaseIterable, Sendable { case bytes, zeros, file }
 
-    /// Rollbacks by strategy, and the pages of the last one, behind a call that wrote many pages and cheap ones after it.
+    /// Rollbacks by strategy, and the pages of the last one, behind a call that wrote many pages and cheap ones after
+    /// it.
     private func idleRounds(
         _ strategy: RollbackStrategy, _ count: Int, _ content: Content = .bytes
     ) throws -> (strategies: [RollbackStrategy], first: Int, last: Int) {

@@ -1,10 +1,11 @@
 import CPalimpsest
 import Foundation
 import Glibc
+import MicroVM
+import Palimpsest
 import SystemPackage
+import TestSupport
 import Testing
-
-@testable import Palimpsest
 
 @Suite("Sandboxes", .serialized)
 struct SandboxTests {

@@ -1,6 +1,7 @@
+import MicroVM
+import Palimpsest
+import TestSupport
 import Testing
-
-@testable import Palimpsest
 
 /// Scratch memory that runs out.
 @Suite("Scratch memory")

@@ -1,8 +1,9 @@
 import Foundation
 import Logging
+import MicroVM
+import Palimpsest
+import TestSupport
 import Testing
-
-@testable import Palimpsest
 
 @Suite("Sandboxes from snapshots")
 struct SharedSnapshotTests {

@@ -1,7 +1,9 @@
 import Foundation
+import GuestABI
+import MicroVM
+import Palimpsest
+import TestSupport
 import Testing
-
-@testable import Palimpsest
 
 /// A file that becomes shorter while it is mapped: SIGBUS for whoever touches what is gone. The host process survives
 /// every one of these, or this test process is gone.
@@ -181,8 +183,7 @@ struct ShrunkFileTests {
         for strategy in RollbackStrategy.allCases {
             let subject = try Subject(strategy)
             try subject.file.setTime(1)
-            subject.sandbox.status = .unrecoverable
-            subject.sandbox.machine.isBroken = true
+            subject.sandbox.markUnrecoverable()
             try subject.sandbox.restore(subject.snapshot)
             #expect(try subject.sandbox.call("readAt", ShrunkFileTests.lost) != UInt64(0))
             try subject.expectRestorable()

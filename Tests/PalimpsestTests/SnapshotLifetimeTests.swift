@@ -1,5 +1,7 @@
+import TestSupport
 import Testing
 
+@testable import MicroVM
 @testable import Palimpsest
 
 @Suite("Lifetime of snapshots and machines")

@@ -1,8 +1,10 @@
 import Dispatch
 import Foundation
+import GuestABI
+import MicroVM
+import Palimpsest
+import TestSupport
 import Testing
-
-@testable import Palimpsest
 
 /// What every call of the API does in every status.
 @Suite("Status")
@@ -43,8 +45,7 @@ struct StatusTests {
                 _ = caughtFault { _ = try sandbox.call("hostTextAt", 8 as UInt64, 100 as UInt64) as UInt32 }
             case .scratchExhausted: _ = caughtFault { try sandbox.call("exhaustScratch") }
             case .brokenMachine:
-                sandbox.status = .unrecoverable
-                sandbox.machine.isBroken = true
+                sandbox.markUnrecoverable()
             }
         }
     }

@@ -1,10 +1,10 @@
 import Dispatch
 import Foundation
 import Glibc
+import Palimpsest
 import Synchronization
+import TestSupport
 import Testing
-
-@testable import Palimpsest
 
 @Suite("Deadlines and interrupts", .serialized, .timeLimit(.minutes(20)))
 struct StopTests {

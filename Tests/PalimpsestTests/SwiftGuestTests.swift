@@ -1,7 +1,7 @@
 import Logging
+import Palimpsest
+import TestSupport
 import Testing
-
-@testable import Palimpsest
 
 @Suite("Guests in Embedded Swift")
 struct SwiftGuestTests {

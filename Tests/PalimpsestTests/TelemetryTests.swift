@@ -2,10 +2,13 @@ import InMemoryTracing
 import Metrics
 import MetricsTestKit
 import Synchronization
+import TestSupport
 import Testing
 import Tracing
 
 @testable import Palimpsest
+@testable import PalimpsestPool
+@testable import PalimpsestStore
 
 @Suite("Metrics and spans")
 struct TelemetryTests {

@@ -1,7 +1,9 @@
 import CPalimpsest
 import Logging
+import TestSupport
 import Testing
 
+@testable import GuestABI
 @testable import Palimpsest
 
 @Suite("Traces")

@@ -1,8 +1,10 @@
 import CPalimpsest
 import Foundation
 import Glibc
+import TestSupport
 import Testing
 
+@testable import MicroVM
 @testable import Palimpsest
 
 /// Guests that have been taken over. Until the next full restore they answer as they like; what they never do is reach
@@ -120,7 +122,7 @@ struct UsurperTests {
             Resident.expectSame(try sandbox.call("state"), subject.state)
             #expect(try sandbox.call("echo", UInt64(7)) == UInt64(7))
             // The next round begins where the count of calls does.
-            sandbox.status = .poisoned
+            sandbox.poison()
             try sandbox.restore(subject.snapshot)
         }
     }

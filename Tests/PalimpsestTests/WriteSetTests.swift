@@ -1,7 +1,8 @@
 import Foundation
+import MicroVM
+import Palimpsest
+import TestSupport
 import Testing
-
-@testable import Palimpsest
 
 @Suite("Write sets")
 struct WriteSetTests {

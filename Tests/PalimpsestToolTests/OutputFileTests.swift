@@ -192,7 +192,8 @@ struct OutputFileTests {
         // Both ends: nobody waits for anybody, and the trace is small enough for the pipe.
         let descriptor = open(path("fifo"), O_RDWR)
         defer { close(descriptor) }
-        _ = fcntl(descriptor, 1031 /* F_SETPIPE_SZ */, 1 << 20)
+        let setPipeSize: CInt = 1031  // F_SETPIPE_SZ
+        _ = fcntl(descriptor, setPipeSize, 1 << 20)
         #expect(try run("trace", guest, "subtract", "5", "3", "--perfetto", "fifo").status == 0)
         try expectSame("fifo", before)
         var start = [UInt8](repeating: 0, count: 1)

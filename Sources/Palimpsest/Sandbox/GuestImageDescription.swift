@@ -1,4 +1,5 @@
 import CPalimpsest
+import GuestABI
 
 /// What an ELF file says about itself, without running it.
 public struct GuestImageDescription: Sendable, Hashable {

@@ -1,3 +1,4 @@
+import GuestABI
 import SystemPackage
 
 /// Where a guest comes from: an ELF executable.
@@ -8,14 +9,17 @@ public enum GuestSource: Sendable {
     case bytes([UInt8])
 
     /// The file's name, without its folder; nil for bytes.
-    var name: String? {
+    package var name: String? {
         guard case .file(let path) = self else { return nil }
         return FilePath(path).lastComponent?.string
     }
 
+    /// The file's path; nil for bytes.
+    package var path: String? { if case .file(let path) = self { path } else { nil } }
+
     /// The bytes, read whole.
     /// - Throws: `SandboxError.guestFileUnreadable`, or `invalidGuest` if it is larger than any guest may be.
-    func load() throws(SandboxError) -> [UInt8] {
+    package func load() throws(SandboxError) -> [UInt8] {
         switch self {
         case .bytes(let bytes): return bytes
         case .file(let path):

@@ -1,5 +1,6 @@
 import CPalimpsest
 import Glibc
+import MicroVM
 import SystemPackage
 
 /// One thing the engine looks for on a machine.

@@ -1,4 +1,6 @@
 import CPalimpsest
+import GuestABI
+import MicroVM
 
 /// Batches: many calls for the price of one entry and one exit.
 ///
@@ -7,22 +9,24 @@ import CPalimpsest
 ///
 ///     | calls ...  384 bytes each | their strings and arrays | their results' | host functions' results |
 ///
-/// A call that fails, or whose result finds no room, ends the entry. The host takes its result and those copied aside, and
-/// enters again for the calls behind it, which still lie there: each call is encoded once, and a failure costs one
+/// A call that fails, or whose result finds no room, ends the entry. The host takes its result and those copied aside,
+/// and enters again for the calls behind it, which still lie there: each call is encoded once, and a failure costs one
 /// entry more.
 extension Sandbox {
-    /// Calls a guest function once for each element of `arguments`, in order, without a rollback in between: a later call
-    /// sees what earlier ones left in memory.
+    /// Calls a guest function once for each element of `arguments`, in order, without a rollback in between: a later
+    /// call sees what earlier ones left in memory.
     ///
     ///     let sums = try sandbox.callBatch(add, [(1, 2), (3, 4)])
     ///
     /// With resident calls, they are made one by one.
+    /// - Parameter function: from `function(_:as:)` of this sandbox, or of a snapshot of its guest.
+    /// - Parameter arguments: those of each call.
     /// - Parameter deadline: for all of them together.
     /// - Returns: what became of each call, as many as `arguments`. After one that leaves the sandbox `poisoned` or
-    ///   `unrecoverable`, those behind it have not run: their error is that. Which call it was is the guest's word; that
-    ///   there was one is not.
-    /// - Throws: `SandboxError.foreignFunction`, `callInProgress`, `poisoned`, `unrecoverable`, `deadlineExceeded` (it has
-    ///   passed already): no call has run.
+    ///   `unrecoverable`, those behind it have not run: their error is that. Which call it was is the guest's word;
+    ///   that there was one is not.
+    /// - Throws: `SandboxError.foreignFunction`, `callInProgress`, `poisoned`, `unrecoverable`, `deadlineExceeded` (it
+    ///   has passed already): no call has run.
     @inlinable
     public func callBatch<Result: GuestValue, each Argument: GuestValue>(
         _ function: GuestFunction<Result, repeat each Argument>, _ arguments: [(repeat each Argument)],
@@ -31,7 +35,7 @@ extension Sandbox {
         try runBatch(function.export, function.image, count: arguments.count, deadline) { index, encoder in
             let values = arguments[index]
             repeat (each values).encode(into: &encoder)
-        } decode: { decoder throws(SandboxError) in
+        } decode: { decoder throws(GuestValueError) in
             try Result.decode(from: decoder)
         }
     }
@@ -58,7 +62,7 @@ extension Sandbox {
         for values in arguments { try check(values, for: export) }
         return try runBatch(export, image, count: arguments.count, deadline) { index, encoder in
             for value in arguments[index] { value.encode(into: &encoder) }
-        } decode: { decoder throws(SandboxError) in
+        } decode: { decoder throws(GuestValueError) in
             try AnyGuestValue.decode(export.signature.result, from: decoder)
         }
     }
@@ -69,7 +73,7 @@ extension Sandbox {
     func runBatch<Value>(
         _ export: GuestExport, _ image: ImageIdentity, count: Int, _ deadline: ContinuousClock.Instant?,
         encode: (Int, inout GuestValueEncoder) -> Void,
-        decode: (GuestValueDecoder) throws(SandboxError) -> Value
+        decode: (GuestValueDecoder) throws(GuestValueError) -> Value
     ) throws(SandboxError) -> [Swift.Result<Value, SandboxError>] {
         guard image === self.image else { throw .foreignFunction(name: export.name) }
         try claim(deadline, on: resident)
@@ -84,7 +88,7 @@ extension Sandbox {
 
     private func makeBatch<Value>(
         _ export: GuestExport, count: Int, _ encode: (Int, inout GuestValueEncoder) -> Void,
-        _ decode: (GuestValueDecoder) throws(SandboxError) -> Value
+        _ decode: (GuestValueDecoder) throws(GuestValueError) -> Value
     ) -> [Swift.Result<Value, SandboxError>] {
         var results: [Swift.Result<Value, SandboxError>] = []
         results.reserveCapacity(count)
@@ -132,7 +136,7 @@ extension Sandbox {
     /// Makes the calls of an entry that are left, or some of them. At least one more has its result or its error then.
     private func run<Value>(
         _ entry: inout BatchEntry, _ export: GuestExport,
-        _ decode: (GuestValueDecoder) throws(SandboxError) -> Value,
+        _ decode: (GuestValueDecoder) throws(GuestValueError) -> Value,
         _ results: inout [Swift.Result<Value, SandboxError>]
     ) {
         let done = entry.doneCount
@@ -145,7 +149,7 @@ extension Sandbox {
             results.append(result(export, reply, decode))
         }
         if made < entry.count {
-            results.append(Swift.Result { () throws(SandboxError) in try decode(decoder(export, ending.get())) })
+            results.append(Swift.Result { () throws(SandboxError) in try read(export, ending.get(), decode) })
         }
         entry.advance(to: min(made + 1, entry.count))
         counters.calls &+= UInt64(entry.doneCount - done - 1)
@@ -167,10 +171,10 @@ extension Sandbox {
 
     /// How many calls of the entry have come back, by what the guest says.
     ///
-    /// It may say anything, so an entry that ended badly always has a call that bears the error: the one the guest says it
-    /// was making; the first one it was entered for, if it names none; the last one, if it says that all had come back.
-    /// That is also right when it is true: a call by itself that is stopped between its return and its exit ends in the
-    /// same error, and the sandbox is no less poisoned.
+    /// It may say anything, so an entry that ended badly always has a call that bears the error: the one the guest says
+    /// it was making; the first one it was entered for, if it names none; the last one, if it says that all had come
+    /// back. That is also right when it is true: a call by itself that is stopped between its return and its exit ends
+    /// in the same error, and the sandbox is no less poisoned.
     private func callsMade(_ entry: BatchEntry, _ ending: Swift.Result<pal_reply, SandboxError>) -> Int {
         let made = entry.index(at: machine.mailbox.pointee.batch.next) ?? entry.doneCount
         guard case .failure = ending else { return made }
@@ -178,19 +182,29 @@ extension Sandbox {
     }
 
     private func result<Value>(
-        _ export: GuestExport, _ reply: pal_reply, _ decode: (GuestValueDecoder) throws(SandboxError) -> Value
+        _ export: GuestExport, _ reply: pal_reply, _ decode: (GuestValueDecoder) throws(GuestValueError) -> Value
     ) -> Swift.Result<Value, SandboxError> {
-        Swift.Result { () throws(SandboxError) in try decode(decoder(export, reply)) }
+        Swift.Result { () throws(SandboxError) in try read(export, reply, decode) }
+    }
+
+    private func read<Value>(
+        _ export: GuestExport, _ reply: pal_reply, _ decode: (GuestValueDecoder) throws(GuestValueError) -> Value
+    ) throws(SandboxError) -> Value {
+        let decoder = try decoder(export, reply)
+        do throws(GuestValueError) { return try decode(decoder) } catch { throw refuse(error, from: export) }
     }
 
     /// Makes a call as if it were not part of a batch.
     private func runAlone<Value>(
         _ export: GuestExport, _ index: Int, _ encode: (Int, inout GuestValueEncoder) -> Void,
-        _ decode: (GuestValueDecoder) throws(SandboxError) -> Value
+        _ decode: (GuestValueDecoder) throws(GuestValueError) -> Value
     ) -> Swift.Result<Value, SandboxError> {
         var encoder = makeEncoder()
         encode(index, &encoder)
-        return Swift.Result { () throws(SandboxError) in try decode(run(export, encoder)) }
+        return Swift.Result { () throws(SandboxError) in
+            let decoder = try run(export, encoder)
+            do throws(GuestValueError) { return try decode(decoder) } catch { throw refuse(error, from: export) }
+        }
     }
 
     private func makeEncoder(_ call: UnsafeMutablePointer<pal_batch_call>, dataCount: Int) -> GuestValueEncoder {

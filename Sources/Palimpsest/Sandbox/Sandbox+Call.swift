@@ -1,10 +1,14 @@
 import CPalimpsest
+import GuestABI
+import MicroVM
 
-/// Calls: the hot path. A call by handle makes one system call, `KVM_RUN`, a resident one none; it allocates nothing but what a string
-/// or array result is made of, and takes no lock.
+/// Calls: the hot path. A call by handle makes one system call, `KVM_RUN`, a resident one none; it allocates nothing
+/// but what a string or array result is made of, and takes no lock.
 extension Sandbox {
     /// Calls a guest function by name.
     ///
+    /// - Parameter name: one of `exports`.
+    /// - Parameter arguments: as many as the function has, of its types; they are copied into the guest's memory.
     /// - Parameter deadline: when the call is to be stopped, to the millisecond; nil is never.
     /// - Throws: `SandboxError`; each case says what status it leaves behind.
     public func call<Result: GuestValue, each Argument: GuestValue>(
@@ -31,7 +35,12 @@ extension Sandbox {
         var encoder = try begin(function.export, function.image, deadline)
         defer { end() }
         repeat (each arguments).encode(into: &encoder)
-        return try Result.decode(from: run(function.export, encoder))
+        let decoder = try run(function.export, encoder)
+        do throws(GuestValueError) {
+            return try Result.decode(from: decoder)
+        } catch {
+            throw refuse(error, from: function.export)
+        }
     }
 
     /// Calls a guest function without result by handle.
@@ -55,10 +64,15 @@ extension Sandbox {
         var encoder = try begin(export, image, deadline)
         defer { end() }
         for argument in arguments { argument.encode(into: &encoder) }
-        return try AnyGuestValue.decode(export.signature.result, from: run(export, encoder))
+        let decoder = try run(export, encoder)
+        do throws(GuestValueError) {
+            return try AnyGuestValue.decode(export.signature.result, from: decoder)
+        } catch {
+            throw refuse(error, from: export)
+        }
     }
 
-    func check(_ arguments: [AnyGuestValue], for export: GuestExport) throws(SandboxError) {
+    package func check(_ arguments: [AnyGuestValue], for export: GuestExport) throws(SandboxError) {
         let types = arguments.map(\.type)
         guard types == export.signature.arguments else {
             throw .signatureMismatch(
@@ -71,7 +85,7 @@ extension Sandbox {
 
     /// Claims the sandbox and returns the place for the arguments. Every successful `begin` is followed by one `end`.
     @usableFromInline
-    func begin(
+    package func begin(
         _ export: GuestExport, _ image: ImageIdentity, _ deadline: ContinuousClock.Instant?
     ) throws(SandboxError) -> GuestValueEncoder {
         guard image === self.image else { throw .foreignFunction(name: export.name) }
@@ -81,14 +95,14 @@ extension Sandbox {
 
     /// Gives the sandbox free again. The result, which lies in the guest's memory, has been decoded by then.
     @usableFromInline
-    func end() {
+    package func end() {
         if log.hasDropped || machine.mailbox.pointee.printed.count != 0 { finishLog() }
         control.end()
     }
 
     /// Runs the call whose arguments `encoder` took.
     @usableFromInline
-    func run(_ export: GuestExport, _ encoder: GuestValueEncoder) throws(SandboxError) -> GuestValueDecoder {
+    package func run(_ export: GuestExport, _ encoder: GuestValueEncoder) throws(SandboxError) -> GuestValueDecoder {
         hostWrittenByteCount = max(hostWrittenByteCount, Int(PAL_MAILBOX_DATA_OFFSET) + encoder.dataCount)
         guard encoder.missingByteCount == 0 else {
             throw .argumentsTooLarge(
@@ -112,11 +126,18 @@ extension Sandbox {
 
     /// What becomes the call's result.
     /// - Throws: what the guest says went wrong.
-    func decoder(_ export: GuestExport, _ reply: pal_reply) throws(SandboxError) -> GuestValueDecoder {
+    package func decoder(_ export: GuestExport, _ reply: pal_reply) throws(SandboxError) -> GuestValueDecoder {
         if reply.status != UInt32(PAL_CALL_OK) { throw failure(of: export, reply) }
         return GuestValueDecoder(
-            first: reply.result.0, second: reply.result.1, floatingPoint: reply.float_result, sandbox: self,
-            function: export.name)
+            first: reply.result.0, second: reply.result.1, floatingPoint: reply.float_result, memory: machine.memory,
+            byteLimit: mailboxDataByteCount, mayChange: resident != nil)
+    }
+
+    /// What it means that a function has left no value behind. A guest that lies about pointers has broken the ABI.
+    @usableFromInline
+    package func refuse(_ error: GuestValueError, from export: GuestExport) -> SandboxError {
+        if case .invalidPointer = error { poison() }
+        return SandboxError(error, from: export.name)
     }
 
     /// Refuses a call that cannot run; otherwise no other one can until `control.end()`.
@@ -163,7 +184,7 @@ extension Sandbox {
 
 extension Duration {
     /// Whole nanoseconds, at most about 146 years.
-    var nanosecondsRoundedUp: Int64 {
+    package var nanosecondsRoundedUp: Int64 {
         let (seconds, attoseconds) = components
         let limit: Int64 = 1 << 32
         if seconds >= limit { return limit * 1_000_000_000 }

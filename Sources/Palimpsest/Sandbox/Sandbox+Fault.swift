@@ -1,7 +1,10 @@
+import GuestABI
+import MicroVM
+
 /// What a fault's report has beside what the processor says: names, lines, callers.
 extension Sandbox {
     /// Looks at the guest's memory and at its symbols. Both may lie.
-    func fault(
+    package func fault(
         _ kind: GuestFault.Kind, vector: UInt8? = nil, errorCode: UInt64? = nil, address: UInt64? = nil,
         _ registers: GuestRegisters
     ) -> SandboxError {
@@ -16,13 +19,13 @@ extension Sandbox {
             backtrace: chain.enumerated().map { GuestFrame($1, isCaller: $0 > 0, places) },
             addressRegion: faultAddress.flatMap(region),
             addressSymbol: faultAddress.flatMap { places[$0]?.symbol?.description })
-        fault.core = dumpCore(of: fault)
+        fault.core = configuration.faultRecorder?.record(fault, of: self)
         lastFaultOfCall = (fault, counters.calls)
         return .fault(fault)
     }
 
     /// The fault that ended the last call; nil if there has been another one since.
-    var lastFault: GuestFault? {
+    package var lastFault: GuestFault? {
         guard let (fault, call) = lastFaultOfCall, call == counters.calls, status == .poisoned else { return nil }
         return fault
     }

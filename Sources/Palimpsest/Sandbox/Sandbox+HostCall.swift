@@ -1,4 +1,6 @@
 import CPalimpsest
+import GuestABI
+import MicroVM
 
 /// Host functions, as the guest calls them.
 extension Sandbox {
@@ -9,11 +11,13 @@ extension Sandbox {
         // Copied out once: nothing the guest could change is looked at twice.
         let request = machine.mailbox.pointee.host_call
         guard let function = try findHostFunction(request) else { return }
-        var call = HostCall(request, encoder: makeResultEncoder(), sandbox: self, function: function.name)
+        var call = HostCall(
+            request, encoder: makeResultEncoder(), memory: machine.memory, byteLimit: mailboxDataByteCount,
+            mayChange: resident != nil)
         do {
             try function.body(&call)
         } catch let violation as HostCall.Violation {
-            throw poison(.protocolViolation(reason: "\(violation.error)"))
+            throw poison(.protocolViolation(reason: "\(SandboxError(violation.error, from: function.name))"))
         } catch {
             return refuse(.hostFunction(name: function.name, error: error), PAL_HOST_THREW, "\(error)")
         }

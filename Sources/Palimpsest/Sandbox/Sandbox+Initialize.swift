@@ -1,4 +1,6 @@
 import CPalimpsest
+import GuestABI
+import MicroVM
 
 /// The first entry: the guest's initialisers run and say what they export.
 extension Sandbox {
@@ -7,7 +9,7 @@ extension Sandbox {
         try claim(.now + min(configuration.initializationTimeLimit, .seconds(1 << 32)), on: nil)
         defer { end() }
         pal_prepare_call(machine.mailbox, entry.rawValue, 0, 0)
-        try enter(at: GuestLayout.entry, until: PAL_PORT_READY)
+        try enter(at: GuestLayout.entry, for: .initialization)
         return try readExports(machine.mailbox.pointee.ready.exports)
     }
 

@@ -1,4 +1,6 @@
 import CPalimpsest
+import GuestABI
+import MicroVM
 
 /// What the guest says: log lines, and the texts of its errors.
 extension Sandbox {
@@ -44,9 +46,9 @@ extension Sandbox {
     var runningFunction: String? { exports.indices.contains(runningExport) ? exports[runningExport].name : nil }
 
     /// The first `PAL_MAX_MESSAGE_BYTES` of a guest's text, repaired if it is not UTF-8; nil if it is not the guest's.
-    func message(_ span: pal_span) -> String? { message(GuestSpan(span)) }
+    package func message(_ span: pal_span) -> String? { message(GuestSpan(span)) }
 
-    func message(_ span: GuestSpan) -> String? {
+    package func message(_ span: GuestSpan) -> String? {
         let beginning = span.prefix(Int(PAL_MAX_MESSAGE_BYTES))
         return (try? machine.memory.bytes(beginning)).map { GuestText.escaped(String(decoding: $0, as: UTF8.self)) }
     }

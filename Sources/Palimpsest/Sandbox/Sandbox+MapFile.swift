@@ -1,3 +1,5 @@
+import MicroVM
+
 /// Files in the guest's memory.
 extension Sandbox {
     /// Files a guest can have mapped at a time.
@@ -12,19 +14,26 @@ extension Sandbox {
     /// shorter does no harm to the host: the guest's access to a page that is gone ends the call with
     /// `SandboxError.mappedFileUnreadable`.
     /// - Parameters:
+    ///   - path: of a regular file.
     ///   - address: guest-virtual, page-aligned, with nothing else mapped from there to the end of the file.
-    ///   - digest: computes the file's SHA-256 now, for `Snapshot.verifyMappedFiles`.
     /// - Throws: `SandboxError.mappedFileUnreadable`, `invalidMapping`, `machine`, `invalidConfiguration` (no scratch
     ///   memory for page tables), `callInProgress`, `poisoned`, `unrecoverable`. The guest's memory is then as it was.
     @discardableResult
-    public func mapFile(_ path: String, at address: UInt64, digest: Bool = false) throws(SandboxError) -> MappedFile {
+    public func mapFile(_ path: String, at address: UInt64) throws(SandboxError) -> MappedFile {
+        try mapFile(path, at: address, hashing: nil)
+    }
+
+    /// - Parameter hash: computes the file's digest now.
+    package func mapFile(
+        _ path: String, at address: UInt64, hashing hash: MappedFileIdentity.Hashing?
+    ) throws(SandboxError) -> MappedFile {
         try reserve()
         defer { control.end() }
         endResidence()
         let identity: MappedFileIdentity
         let segment: SharedMemorySegment
         do throws(MappedFileIdentity.Failure) {
-            (identity, segment) = try MappedFileIdentity.open(path, digest: digest)
+            (identity, segment) = try MappedFileIdentity.open(path, hashing: hash)
         } catch {
             switch error {
             case .machine(let error): throw .machine(error)
@@ -34,7 +43,11 @@ extension Sandbox {
         try guardCopies()
         let region = try fileRegion(address, byteCount: segment.byteCount)
         let layer = MemoryLayer(segment, at: try filePlace(segment.byteCount), source: .mapped(identity))
-        try machine.add(RegionMap.Mapping(region: region, backing: .pool, file: identity), layer)
+        do throws(GuestMemoryError) {
+            try machine.add(RegionMap.Mapping(region: region, backing: .pool, file: identity), layer)
+        } catch {
+            throw SandboxError(error)
+        }
         return MappedFile(path: identity.path, address: address, byteCount: identity.byteCount, digest: identity.digest)
     }
 

@@ -1,4 +1,8 @@
 import CPalimpsest
+import GuestABI
+import Logging
+import MicroVM
+import Synchronization
 
 /// Snapshots, and the way back to them.
 extension Sandbox {
@@ -39,9 +43,10 @@ extension Sandbox {
     /// differs; any other one, new page tables and a slot change.
     /// - Returns: what was done.
     /// - Throws: `SandboxError.callInProgress`, `hostFunctionRequired`, `mappedFileChanged` (not for the snapshot it is
-    ///   attached to, whose files it has mapped: of those only what has become shorter is refused, as unreadable, and only
-    ///   until it has its length again): nothing has changed. `mappedFileUnreadable`, `ringUnavailable`, `machine`, `invalidConfiguration` (scratch too small): the status is
-    ///   `poisoned` or `unrecoverable`, and restoring can be tried again.
+    ///   attached to, whose files it has mapped: of those only what has become shorter is refused, as unreadable, and
+    ///   only until it has its length again): nothing has changed. `mappedFileUnreadable`, `ringUnavailable`,
+    ///   `machine`, `invalidConfiguration` (scratch too small): the status is `poisoned` or `unrecoverable`, and
+    ///   restoring can be tried again.
     ///
     /// Afterwards the status is `ready`, whatever it was: a virtual machine that could not be trusted is replaced.
     @discardableResult
@@ -61,7 +66,7 @@ extension Sandbox {
         if status != .ready { settle() }
         let report = isAttached && !machine.isBroken ? try rollBack() : try move(to: snapshot)
         machine.refreshEntropy()
-        status = .ready
+        markReady()
         counters.rollbacks &+= 1
         counters.pagesRestored &+= UInt64(report.pages)
         lastRollback = report
@@ -75,7 +80,7 @@ extension Sandbox {
     }
 
     /// Claims the sandbox for something that is not a call.
-    func reserve() throws(SandboxError) {
+    package func reserve() throws(SandboxError) {
         guard control.reserve() else { throw .callInProgress }
         if let error = statusError {
             control.end()
@@ -141,12 +146,24 @@ extension Sandbox {
         do throws(RollbackError) {
             strategy = try rollback.restore(memory)
         } catch {
-            status = .poisoned
+            poison()
+            noticeRingFailure()
             throw failure(error)
         }
+        noticeRingFailure()
         if strategy == .replace { try replace(with: memory.image, copying: rollback.pagesToKeepReady(memory)) }
         return RollbackReport(
             strategy: strategy, pages: pageCount, newPages: newPageCount, isFull: resident?.isInside != true)
+    }
+
+    private static let isRingFailureNoticed = Atomic<Bool>(false)
+
+    /// Said once a process.
+    private func noticeRingFailure() {
+        guard let error = rollback.ringFailure, !Sandbox.isRingFailureNoticed.exchange(true, ordering: .relaxed) else {
+            return
+        }
+        Logger(label: "palimpsest").notice("io_uring is not available, rollbacks copy instead: \(error)")
     }
 
     private func failure(_ error: RollbackError) -> SandboxError {
@@ -188,7 +205,7 @@ extension Sandbox {
     private func replace(
         with image: MemoryImage, copying ahead: [GuestVirtualAddress]
     ) throws(SandboxError) {
-        status = .unrecoverable
+        markUnrecoverable(keepsMachine: true)
         endResidence()
         rollback.startOver()
         // Whatever comes of it: the machine may be another one already.
@@ -196,11 +213,13 @@ extension Sandbox {
             control.attach(machine.vcpu.state)
             resident?.forget()
         }
-        try machine.replace(with: image, copying: ahead)
+        do throws(GuestMemoryError) { try machine.replace(with: image, copying: ahead) } catch {
+            throw SandboxError(error)
+        }
     }
 
-    /// What it has mapped already shows changes whatever is checked here, and is looked at for what would cost the next call
-    /// its machine: pages that are gone. Once they are back, the sandbox can be restored.
+    /// What it has mapped already shows changes whatever is checked here, and is looked at for what would cost the next
+    /// call its machine: pages that are gone. Once they are back, the sandbox can be restored.
     private func checkFiles(of snapshot: Snapshot) throws(SandboxError) {
         guard snapshot.memory === machine.memory.image else { return try Sandbox.checkFiles(snapshot.memory) }
         if let file = snapshot.memory.files.first(where: \.isShortened)?.file {
@@ -209,30 +228,9 @@ extension Sandbox {
     }
 
     /// - Throws: `mappedFileChanged` for the first file that is not what it was.
-    static func checkFiles(_ image: MemoryImage) throws(SandboxError) {
+    package static func checkFiles(_ image: MemoryImage) throws(SandboxError) {
         for file in image.files.compactMap(\.file) {
             if let change = file.change() { throw .mappedFileChanged(path: file.path, reason: change) }
-        }
-    }
-}
-
-extension Snapshot {
-    /// Checks that the mapped files are what they were: size, modification time, and the digest of those mapped with
-    /// `digest: true`. New sandboxes check all but the digest by themselves.
-    /// - Throws: `SandboxError.mappedFileChanged`, `mappedFileUnreadable`.
-    public func verifyMappedFiles() throws(SandboxError) {
-        try Sandbox.checkFiles(memory)
-        for layer in memory.files {
-            guard let file = layer.file, let digest = file.digest else { continue }
-            let found: [UInt8]
-            do throws(MappedFileIdentity.Failure) {
-                found = try MappedFileIdentity.digest(layer.segment.descriptor, byteCount: file.byteCount)
-            } catch {
-                throw .mappedFileUnreadable(path: file.path, reason: "\(error)")
-            }
-            guard found == digest else {
-                throw .mappedFileChanged(path: file.path, reason: "its SHA-256 is not what it was")
-            }
         }
     }
 }

@@ -1,4 +1,6 @@
 import CPalimpsest
+import GuestABI
+import MicroVM
 import Synchronization
 
 /// A guest in a micro-VM of its own, whose functions can be called.
@@ -17,15 +19,15 @@ public final class Sandbox {
     /// Tells this sandbox from every other one of this process: 1 or more, never used again. In the metadata of its log
     /// lines.
     public let id: UInt64
-    let machine: SandboxMachine
-    let control: CallControl
-    let hostFunctions: HostFunctions
-    let configuration: SandboxConfiguration
-    let log: GuestLog
+    package let machine: SandboxMachine
+    package let control: CallControl
+    package let hostFunctions: HostFunctions
+    package let configuration: SandboxConfiguration
+    package let log: GuestLog
     /// Runs the vCPU if the guest resets its registers itself.
-    let resident: ResidentProcessor?
-    var program: GuestProgram
-    let rollback: Rollback
+    package let resident: ResidentProcessor?
+    package var program: GuestProgram
+    package let rollback: Rollback
     var counters = SandboxStatistics()
     /// Where names and signatures of host calls that cross pages are put together.
     let requestBuffer = RequestBuffer()
@@ -45,13 +47,11 @@ public final class Sandbox {
     private var currentStatus = SandboxStatus.ready
     private var latestRollback: RollbackReport?
     private var currentObserver: SandboxObserver?
-    private var currentDebugger: DebugSession?
+    private var currentDebugger: (any ExitInterceptor)?
     private var currentStartingPoint: GuestVirtualAddress?
 
-    public internal(set) var status: SandboxStatus {
-        get { currentStatus }
-        set { currentStatus = newValue }
-    }
+    /// What it can be asked to do. Changes by `poison`, `markUnrecoverable` and `markReady`, and by nothing else.
+    public var status: SandboxStatus { currentStatus }
 
     /// What the last `restore` did; nil before the first.
     public internal(set) var lastRollback: RollbackReport? {
@@ -66,7 +66,7 @@ public final class Sandbox {
     }
 
     /// Answers exits while a call is debugged; nil, as a rule.
-    var debugger: DebugSession? {
+    package var debugger: (any ExitInterceptor)? {
         get { currentDebugger }
         set { currentDebugger = newValue }
     }
@@ -80,7 +80,7 @@ public final class Sandbox {
 
     /// What the guest registered, in its order.
     public var exports: [GuestExport] { program.exports }
-    @usableFromInline var image: ImageIdentity { program.identity }
+    @usableFromInline package var image: ImageIdentity { program.identity }
 
     /// How `restore` brings pages back.
     public var rollbackStrategy: RollbackStrategy {
@@ -97,7 +97,7 @@ public final class Sandbox {
         try configuration.validate()
         let elf = try Sandbox.image(guest)
         let program = GuestProgram(
-            exports: [], symbols: LazySymbols(elf), name: guest.name, file: GuestFile(guest, elf))
+            exports: [], symbols: LazySymbols(elf), name: guest.name, file: GuestFile(path: guest.path, elf))
         let memory = try Sandbox.memory(elf, configuration)
         try self.init(memory, program, configuration, hostFunctions)
         self.program = program.exporting(try initialize(entry: elf.entry))
@@ -107,6 +107,7 @@ public final class Sandbox {
     ///
     /// Takes the virtual machine of a sandbox that is gone, if there is one.
     /// - Parameters:
+    ///   - snapshot: of any sandbox, of this process or from a store.
     ///   - configuration: all but the sizes, which are the snapshot's.
     ///   - hostFunctions: at least those of the sandbox that the snapshot was taken of.
     /// - Throws: `SandboxError.hostFunctionRequired`, `mappedFileChanged`, `mappedFileUnreadable`, `machine`,
@@ -132,10 +133,14 @@ public final class Sandbox {
             strategy: configuration.rollbackStrategy, keepsPagesReady: configuration.copiesWriteSet)
         id = Sandbox.lastID.add(1, ordering: .relaxed).newValue
         log = GuestLog(configuration, sandbox: id, guest: program.name)
-        machine = try SandboxMachine(memory, copying: configuration.writeSet(of: memory))
+        do throws(GuestMemoryError) {
+            machine = try SandboxMachine(memory, copying: configuration.writeSet(of: memory))
+        } catch {
+            throw SandboxError(error)
+        }
         do throws(MachineError) {
             resident = try configuration.residency.map { (residency) throws(MachineError) in
-                try ResidentProcessor(residency)
+                try ResidentProcessor(residency.limits)
             }
             control = try CallControl(vcpu: machine.vcpu.state, resident: resident)
             try Watchdog.shared.add(control)
@@ -150,6 +155,25 @@ public final class Sandbox {
         resident?.end()
         learnLastWrites()
     }
+
+    // MARK: - Status
+
+    /// The guest's memory is in no known state: only a restore helps. Does not make an `unrecoverable` sandbox better.
+    package func poison() {
+        if currentStatus == .ready { currentStatus = .poisoned }
+    }
+
+    /// The virtual machine is not to be trusted.
+    /// - Parameter keepsMachine: it is in the middle of a change that makes it one to be trusted again, if it succeeds.
+    package func markUnrecoverable(keepsMachine: Bool = false) {
+        if !keepsMachine { machine.isBroken = true }
+        currentStatus = .unrecoverable
+    }
+
+    /// Memory and machine are as a call may find them.
+    func markReady() { currentStatus = .ready }
+
+    // MARK: - What can be asked for
 
     /// Stops calls of this sandbox from other threads.
     public var interruptHandle: InterruptHandle { InterruptHandle(control: control) }

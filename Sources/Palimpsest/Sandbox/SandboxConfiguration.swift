@@ -1,5 +1,6 @@
 import CPalimpsest
 import Logging
+import MicroVM
 
 /// Sizes and limits of a sandbox. Memory is sparse: what a guest does not touch costs nothing.
 ///
@@ -11,8 +12,8 @@ public struct SandboxConfiguration: Sendable {
     public var stackByteCount: Int
     /// String and byte arguments of one call, and the largest result: 8 KiB to 64 MiB. 1 KiB of it is the header.
     public var mailboxByteCount: Int
-    /// Page tables, and copies of the image's pages that the guest writes to: 1 MiB to 4 GiB. A call can count on half of
-    /// what the image's own tables leave: a rollback that finds less starts again from the snapshot's tables.
+    /// Page tables, and copies of the image's pages that the guest writes to: 1 MiB to 4 GiB. A call can count on half
+    /// of what the image's own tables leave: a rollback that finds less starts again from the snapshot's tables.
     public var scratchByteCount: Int
     /// How `Sandbox.restore` brings pages back.
     public var rollbackStrategy: RollbackStrategy
@@ -27,8 +28,8 @@ public struct SandboxConfiguration: Sendable {
     public var registerReset: RegisterReset
     /// How long the guest's initialisers may take.
     public var initializationTimeLimit: Duration
-    /// Where a core of the guest is written when it faults; nil, as by default, is nowhere.
-    public var coreDump: CoreDumpPolicy?
+    /// What is done about a guest that has faulted, while it still is as it was; nil, as by default, is nothing.
+    package var faultRecorder: (any FaultRecorder)?
     /// Where the guest's log lines go, with `sandbox` (`Sandbox.id`), `function`, and, if it has a name, `guest` as
     /// metadata. Lines below the logger's level cost the guest an exit, and nothing else.
     public var logger: Logger
@@ -49,7 +50,7 @@ public struct SandboxConfiguration: Sendable {
         heapByteCount: Int = 64 << 20, stackByteCount: Int = 1 << 20, mailboxByteCount: Int = 1 << 20,
         scratchByteCount: Int = 64 << 20, rollbackStrategy: RollbackStrategy = .automatic, copiesWriteSet: Bool = true,
         registerReset: RegisterReset = .byHost,
-        initializationTimeLimit: Duration = .seconds(10), coreDump: CoreDumpPolicy? = nil,
+        initializationTimeLimit: Duration = .seconds(10),
         logger: Logger = Logger(label: "palimpsest.guest"), logLimit: GuestLogLimit? = GuestLogLimit(),
         logBudget: GuestLogBudget? = nil, telemetry: SandboxTelemetry? = nil
     ) {
@@ -61,7 +62,6 @@ public struct SandboxConfiguration: Sendable {
         self.copiesWriteSet = copiesWriteSet
         self.registerReset = registerReset
         self.initializationTimeLimit = initializationTimeLimit
-        self.coreDump = coreDump
         self.logger = logger
         self.logLimit = logLimit
         self.logBudget = logBudget
@@ -69,7 +69,7 @@ public struct SandboxConfiguration: Sendable {
     }
 
     /// - Throws: `SandboxError.invalidConfiguration`, naming the first size that is out of range.
-    func validate() throws(SandboxError) {
+    package func validate() throws(SandboxError) {
         let sizes = [
             ("heapByteCount", heapByteCount, SandboxConfiguration.heapRange),
             ("stackByteCount", stackByteCount, SandboxConfiguration.stackRange),
@@ -93,7 +93,7 @@ public struct SandboxConfiguration: Sendable {
     func validateBehaviour() throws(SandboxError) {
         try residency?.validate()
         try logLimit?.validate("logLimit")
-        try coreDump?.validate()
+        try faultRecorder?.validate()
     }
 
     var residency: Residency? {
@@ -106,5 +106,7 @@ public struct SandboxConfiguration: Sendable {
     }
 
     /// The pages a new sandbox copies ahead.
-    func writeSet(of image: MemoryImage) -> [GuestVirtualAddress] { copiesWriteSet ? image.writeSet.sorted : [] }
+    package func writeSet(of image: MemoryImage) -> [GuestVirtualAddress] {
+        copiesWriteSet ? image.writeSet.sorted : []
+    }
 }

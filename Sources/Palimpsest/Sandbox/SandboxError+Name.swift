@@ -38,3 +38,13 @@ extension SandboxError {
         }
     }
 }
+
+extension SandboxError {
+    /// The guest, or the machine under it, went wrong: the sandbox is `poisoned` or `unrecoverable`.
+    package var isFault: Bool {
+        switch self {
+        case .fault, .invalidPointer, .unrecoverable, .mappedFileUnreadable: true
+        default: false
+        }
+    }
+}

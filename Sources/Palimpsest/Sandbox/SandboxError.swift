@@ -1,3 +1,6 @@
+import GuestABI
+import MicroVM
+
 /// Everything that can go wrong, one case a cause. Each case says what status it leaves the sandbox in.
 public enum SandboxError: Error, Sendable, CustomStringConvertible {
     // Making a sandbox: there is none afterwards.
@@ -147,5 +150,29 @@ extension SandboxError {
 
     private func list(_ names: [String]) -> String {
         names.isEmpty ? "none" : names.prefix(32).joined(separator: ", ") + (names.count > 32 ? ", ..." : "")
+    }
+}
+
+extension SandboxError {
+    /// What it means to a sandbox that its machine cannot have the memory that it was to have.
+    init(_ error: GuestMemoryError) {
+        switch error {
+        case .machine(let error): self = .machine(error)
+        case .scratchTooSmall(let byteCount, let purpose):
+            self = .invalidConfiguration(name: "scratchByteCount", value: byteCount, expected: "enough for \(purpose)")
+        case .fileUnreadable(let path):
+            self = .mappedFileUnreadable(path: path, reason: "it is shorter than when it was mapped")
+        }
+    }
+
+    /// What it means that `function` has left no value behind.
+    init(_ error: GuestValueError, from function: String) {
+        switch error {
+        case .tooLarge(let byteCount, let limit):
+            self = .valueTooLarge(function: function, byteCount: byteCount, limit: limit)
+        case .invalidPointer(let address, let byteCount):
+            self = .invalidPointer(function: function, address: address, byteCount: byteCount)
+        case .invalidUTF8: self = .invalidUTF8(function: function)
+        }
     }
 }

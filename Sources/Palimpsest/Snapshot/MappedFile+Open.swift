@@ -1,22 +1,28 @@
-import Crypto
 import Glibc
+import MicroVM
 import SystemPackage
 
 /// Opening a file to map, and recognising it later.
 extension MappedFileIdentity {
-    enum Failure: Error {
+    package enum Failure: Error {
         case unreadable(reason: String)
         case machine(MachineError)
     }
 
     /// Largest file, in bytes: what the guest-physical map has for all of a guest's files.
-    static let maximumByteCount = GuestLayout.filesLimit - GuestLayout.filesPhysical
+    package static let maximumByteCount = GuestLayout.filesLimit - GuestLayout.filesPhysical
 
     /// Files a guest can have mapped at a time.
-    static let maximumCount = 64
+    package static let maximumCount = 64
+
+    /// What a file is known by beside its name and times: a digest of its first so many bytes, read from the
+    /// descriptor.
+    package typealias Hashing = (FileDescriptor, Int) throws(Failure) -> [UInt8]
 
     /// Opens and maps a regular file. It is known by its absolute path: the working directory may change.
-    static func open(_ path: String, digest: Bool) throws(Failure) -> (MappedFileIdentity, SharedMemorySegment) {
+    package static func open(
+        _ path: String, hashing hash: Hashing?
+    ) throws(Failure) -> (MappedFileIdentity, SharedMemorySegment) {
         let path = try absolute(path)
         let descriptor: FileDescriptor
         do {
@@ -38,7 +44,7 @@ extension MappedFileIdentity {
         } catch {
             throw .machine(error)
         }
-        let sum = digest ? try MappedFileIdentity.digest(descriptor, byteCount: Int(status.st_size)) : nil
+        let sum = try hash.map { (hash) throws(Failure) in try hash(descriptor, Int(status.st_size)) }
         return (MappedFileIdentity(path: path, status, digest: sum), segment)
     }
 
@@ -57,7 +63,7 @@ extension MappedFileIdentity {
     }
 
     /// Says what is no longer as it was; nil if the path still leads to the same unchanged file.
-    func change() -> String? {
+    package func change() -> String? {
         var status = stat()
         guard stat(path, &status) == 0 else { return "it is gone (\(Errno(rawValue: errno)))" }
         let now = MappedFileIdentity(path: path, status, digest: digest)
@@ -66,26 +72,5 @@ extension MappedFileIdentity {
         }
         if now.device != device || now.inode != inode { return "the path leads to another file" }
         return now == self ? nil : "it has been modified since it was mapped"
-    }
-
-    /// SHA-256 of the file's first `byteCount` bytes, read from the descriptor: a file that shrinks meanwhile gives
-    /// another digest, not a signal.
-    static func digest(_ descriptor: FileDescriptor, byteCount: Int) throws(Failure) -> [UInt8] {
-        var hash = SHA256()
-        var offset = 0
-        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: pageByteCount)
-        defer { buffer.deallocate() }
-        do {
-            while offset < byteCount {
-                let wanted = UnsafeMutableRawBufferPointer(rebasing: buffer[..<min(buffer.count, byteCount - offset)])
-                let count = try descriptor.read(fromAbsoluteOffset: Int64(offset), into: wanted)
-                if count == 0 { break }
-                hash.update(bufferPointer: UnsafeRawBufferPointer(rebasing: wanted[..<count]))
-                offset += count
-            }
-            return Array(hash.finalize())
-        } catch {
-            throw .unreadable(reason: "\(error)")
-        }
     }
 }

@@ -1,3 +1,5 @@
+import MicroVM
+
 /// A file in a guest's memory.
 public struct MappedFile: Sendable, Hashable {
     public let path: String
@@ -7,7 +9,7 @@ public struct MappedFile: Sendable, Hashable {
     /// SHA-256 of the file as it was when it was mapped, if it was asked for.
     public let digest: [UInt8]?
 
-    static func all(in memory: MemoryImage) -> [MappedFile] {
+    package static func all(in memory: MemoryImage) -> [MappedFile] {
         memory.regions.mappings.compactMap { mapping in
             guard let file = mapping.file else { return nil }
             return MappedFile(

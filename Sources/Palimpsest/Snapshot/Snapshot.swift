@@ -1,3 +1,6 @@
+import GuestABI
+import MicroVM
+
 /// A guest's state between two calls, immutable: what sandboxes start from and are rolled back to.
 ///
 ///     let sandbox = try Sandbox(guest: .file("greeter.elf"))
@@ -9,15 +12,15 @@
 /// Any number of sandboxes on any threads share one. Its memory is freed when the last snapshot and the last sandbox
 /// that need it are gone. A snapshot holds the pages written since the one its sandbox came from, and shares the rest.
 public final class Snapshot: Sendable {
-    let memory: MemoryImage
-    let program: GuestProgram
+    package let memory: MemoryImage
+    package let program: GuestProgram
     /// The host functions of the sandbox it was taken of: the guest may call any of them.
     public let requiredHostFunctions: [HostFunctionRequirement]
 
     /// Of the processor its guest has run on.
-    let processor: ProcessorFeatures
+    package let processor: ProcessorFeatures
 
-    init(
+    package init(
         memory: MemoryImage, program: GuestProgram, requiredHostFunctions: [HostFunctionRequirement],
         processor: ProcessorFeatures = .here
     ) {

@@ -1,3 +1,4 @@
+import MicroVM
 import Palimpsest
 
 /// Hexadecimal digits, as the protocol has them.

@@ -1,3 +1,4 @@
+import MicroVM
 import Palimpsest
 
 /// x87 control registers in gdb's order, and where an XSAVE area has them (Intel SDM vol. 1, 10.5.1).

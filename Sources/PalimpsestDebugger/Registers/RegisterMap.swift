@@ -1,3 +1,4 @@
+import MicroVM
 import Palimpsest
 
 /// gdb's registers of an x86-64 processor: in the order of `TargetDescription`, which is that of a `g` packet.

@@ -8,6 +8,7 @@ public final class DebuggerListener: Sendable {
     /// With the port that was chosen, if it was left open.
     public let address: DebuggerAddress
 
+    /// - Parameter address: a port or a socket's path.
     /// - Parameter allowsRemote: whether other machines may connect. There is no authentication.
     /// - Throws: `DebuggerError.notLocal`, `cannotListen`.
     public init(_ address: DebuggerAddress, allowsRemote: Bool = false) throws(DebuggerError) {

@@ -1,3 +1,4 @@
+import MicroVM
 import Palimpsest
 
 /// What gdb asks for while the guest stands still.

@@ -1,3 +1,5 @@
+import GuestABI
+import MicroVM
 import Palimpsest
 import Synchronization
 
@@ -30,6 +32,7 @@ public final class GDBServer: @unchecked Sendable {
     private let isRunning = Atomic<Bool>(false)
 
     /// Waits until a debugger connects.
+    /// - Parameter listener: where the debugger connects.
     /// - Parameter executable: the guest's file, which gdb is told to read symbols from.
     /// - Throws: `DebuggerError.cannotAccept`.
     public init(_ listener: DebuggerListener, executable: String? = nil) throws(DebuggerError) {

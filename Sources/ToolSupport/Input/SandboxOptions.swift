@@ -1,7 +1,9 @@
 import ArgumentParser
 import Palimpsest
+import PalimpsestStore
 
-/// The sandbox's sizes and ways, for every command that makes one. What is out of range the engine refuses, and says so.
+/// The sandbox's sizes and ways, for every command that makes one. What is out of range the engine refuses, and says
+/// so.
 package struct SandboxOptions: ParsableArguments {
     @Option(help: ArgumentHelp("The guest's heap.", valueName: "size"), transform: ByteCount.parse)
     package var heap: Int?

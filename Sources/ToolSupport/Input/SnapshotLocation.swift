@@ -1,6 +1,7 @@
 import ArgumentParser
 import Glibc
 import Palimpsest
+import PalimpsestStore
 
 /// A snapshot as named on the command line: `DIR:TAG` or `DIR@sha256:DIGEST`.
 package struct SnapshotLocation: ExpressibleByArgument, Equatable, Sendable {

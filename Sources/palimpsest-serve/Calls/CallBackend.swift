@@ -1,4 +1,5 @@
 import Palimpsest
+import PalimpsestPool
 
 /// What runs the calls: a pool, or what stands in for one.
 protocol CallBackend: Sendable {

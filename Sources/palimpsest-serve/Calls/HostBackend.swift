@@ -1,4 +1,5 @@
 import Palimpsest
+import PalimpsestPool
 
 /// Calls without a sandbox: the floor of the benchmark, all of the server but the guest. Numbers are added up, anything
 /// else comes back as it is.

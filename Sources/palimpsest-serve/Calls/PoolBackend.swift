@@ -1,4 +1,5 @@
 import Palimpsest
+import PalimpsestPool
 
 /// Calls in sandboxes of a pool.
 struct PoolBackend: CallBackend {

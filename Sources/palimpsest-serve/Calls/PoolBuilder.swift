@@ -1,4 +1,5 @@
 import Palimpsest
+import PalimpsestPool
 import ToolSupport
 
 /// Makes a pool of the guests named on the command line, and the list of their functions.

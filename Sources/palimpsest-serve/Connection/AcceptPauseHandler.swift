@@ -5,8 +5,9 @@ import NIOCore
 
 /// Stops accepting for a moment when the system has no descriptor, or no memory, for another connection.
 ///
-/// A listening socket with connections in its queue is ready all the time: without this, the server would ask for them as
-/// fast as it can, and be refused each time. They wait in the queue meanwhile. The first in the server's own pipeline.
+/// A listening socket with connections in its queue is ready all the time: without this, the server would ask for them
+/// as fast as it can, and be refused each time. They wait in the queue meanwhile. The first in the server's own
+/// pipeline.
 final class AcceptPauseHandler: ChannelDuplexHandler {
     typealias InboundIn = any Channel
     typealias InboundOut = any Channel

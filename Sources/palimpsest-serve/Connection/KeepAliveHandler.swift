@@ -1,11 +1,11 @@
 import NIOCore
 import NIOHTTP1
 
-/// Knows which requests leave their connection open (RFC 9112 section 9.3): those of HTTP/1.1, unless they say `close`, and
-/// those of HTTP/1.0 that say `keep-alive`, which is then said in their answer, too (appendix C.2.2).
+/// Knows which requests leave their connection open (RFC 9112 section 9.3): those of HTTP/1.1, unless they say `close`,
+/// and those of HTTP/1.0 that say `keep-alive`, which is then said in their answer, too (appendix C.2.2).
 ///
-/// It has a request say `Connection: close` where it means it without that: HTTP/1.0 does, and the version is not passed on
-/// beyond the codec. Nothing that comes behind such a request is read.
+/// It has a request say `Connection: close` where it means it without that: HTTP/1.0 does, and the version is not
+/// passed on beyond the codec. Nothing that comes behind such a request is read.
 final class KeepAliveHandler: ChannelDuplexHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias InboundOut = HTTPServerRequestPart

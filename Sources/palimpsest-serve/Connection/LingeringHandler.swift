@@ -1,8 +1,8 @@
 import NIOCore
 
 /// Ends a connection in steps, so that the last answer arrives although its client is still sending: this half of it is
-/// closed, and what comes on the other is read and thrown away (RFC 9112 section 9.6). Closing at once would have the kernel
-/// reset the connection, and the client might lose the answer.
+/// closed, and what comes on the other is read and thrown away (RFC 9112 section 9.6). Closing at once would have the
+/// kernel reset the connection, and the client might lose the answer.
 ///
 /// The first in the pipeline: what it throws away nobody parses.
 final class LingeringHandler: ChannelDuplexHandler, RemovableChannelHandler {

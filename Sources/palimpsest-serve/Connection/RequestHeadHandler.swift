@@ -1,9 +1,9 @@
 import NIOCore
 import NIOHTTP1
 
-/// Stands behind the parser and lets only such requests through as RFC 9112 allows, which is more than it asks for itself:
-/// those that end where they seem to, for one host, with a target that is one. From here on each has its target in
-/// origin-form, and in `Host` the authority it is for.
+/// Stands behind the parser and lets only such requests through as RFC 9112 allows, which is more than it asks for
+/// itself: those that end where they seem to, for one host, with a target that is one. From here on each has its target
+/// in origin-form, and in `Host` the authority it is for.
 final class RequestHeadHandler: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias InboundOut = HTTPServerRequestPart

@@ -3,8 +3,8 @@ import NIOCore
 /// Refuses a request line that is too long as what it is, 414 (RFC 9112 section 3): the parser does not tell it from a
 /// header that is. Others it leaves in `RequestProgress`, for when the parser refuses one.
 ///
-/// In front of the parser, so it sees lines only where a request begins with what was read from the socket. Of pipelined
-/// requests that may be the first only: the others are refused by the parser.
+/// In front of the parser, so it sees lines only where a request begins with what was read from the socket. Of
+/// pipelined requests that may be the first only: the others are refused by the parser.
 final class RequestLineHandler: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = ByteBuffer
     typealias InboundOut = ByteBuffer

@@ -3,9 +3,10 @@ import NIOCore
 
 /// Whom requests may be addressed to.
 ///
-/// A web page can have its own name lead to an address of this machine (DNS rebinding), and then asks this server as if it
-/// were its own: the browser lets it read the answers. What gives it away is the name in `Host`. So, on a loopback address,
-/// a request has to be for an address, which no page can be rebound from, or for a name that is this machine's.
+/// A web page can have its own name lead to an address of this machine (DNS rebinding), and then asks this server as if
+/// it were its own: the browser lets it read the answers. What gives it away is the name in `Host`. So, on a loopback
+/// address, a request has to be for an address, which no page can be rebound from, or for a name that is this
+/// machine's.
 struct HostPolicy: Sendable {
     private let names: Set<String>
     /// Names were given, so that they are known wherever a request arrives.

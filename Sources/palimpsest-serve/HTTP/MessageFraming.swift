@@ -27,8 +27,8 @@ enum MessageFraming {
         }
     }
 
-    /// Section 6.3: without `chunked` at its end, nobody knows where the body ends. Section 7: it is there once, without
-    /// parameters. Section 6.1: other codings would have to be decoded.
+    /// Section 6.3: without `chunked` at its end, nobody knows where the body ends. Section 7: it is there once,
+    /// without parameters. Section 6.1: other codings would have to be decoded.
     private static func check(codings: [String]) throws(Problem) {
         guard codings.last == "chunked", !codings.dropLast().contains("chunked") else {
             throw .malformedRequest("The last of its transfer codings, and only that, has to be 'chunked'.")

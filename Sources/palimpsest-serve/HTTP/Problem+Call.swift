@@ -1,5 +1,6 @@
 import HTTPTypes
 import Palimpsest
+import PalimpsestPool
 import ToolSupport
 
 /// What can be wrong with a call, and what it can end in.

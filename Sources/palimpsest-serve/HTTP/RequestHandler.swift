@@ -4,6 +4,7 @@ import Logging
 import NIOCore
 import NIOHTTP1
 import Palimpsest
+import PalimpsestPool
 import PrometheusText
 import ToolSupport
 
@@ -19,7 +20,8 @@ struct RequestHandler: Sendable {
     let prometheus: PrometheusMetricsFactory
     let logger: Logger
 
-    /// - Throws: `CancellationError` if the client is gone, and what reading and writing throws: nobody is there to answer.
+    /// - Throws: `CancellationError` if the client is gone, and what reading and writing throws: nobody is there to
+    ///   answer.
     func respond(to request: Request, writer: consuming ResponseWriter, channel: any Channel) async throws {
         let start = ContinuousClock.now
         metrics.requestBegan()

@@ -1,7 +1,7 @@
 import NIOHTTP1
 
-/// A request line in the form that RFC 9112 section 3 gives it. Looked at only when the parser has refused it: whether the
-/// server lacks what is asked for, or the client cannot write, the parser does not tell.
+/// A request line in the form that RFC 9112 section 3 gives it. Looked at only when the parser has refused it: whether
+/// the server lacks what is asked for, or the client cannot write, the parser does not tell.
 struct RequestLine {
     let method: String
     private let version: String

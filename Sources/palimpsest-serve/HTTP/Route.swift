@@ -1,5 +1,6 @@
 import HTTPTypes
 import Palimpsest
+import PalimpsestPool
 
 /// What a path means. Paths are taken as they are: nothing is normalised, so no two of them mean the same.
 enum Route: Equatable {

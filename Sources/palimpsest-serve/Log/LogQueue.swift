@@ -5,10 +5,11 @@ import Synchronization
 
 /// The log's lines on their way to a descriptor that somebody may have stopped reading.
 ///
-/// Whoever logs is never kept waiting: a line is put in memory, and a thread that has nothing else to do writes it. What
-/// finds no room there is dropped and counted, and the log says how many lines those were once it is read again.
+/// Whoever logs is never kept waiting: a line is put in memory, and a thread that has nothing else to do writes it.
+/// What finds no room there is dropped and counted, and the log says how many lines those were once it is read again.
 ///
-/// Invariant: `isWriting` is true exactly while that thread has been asked to write and has not found everything written.
+/// Invariant: `isWriting` is true exactly while that thread has been asked to write and has not found everything
+/// written.
 final class LogQueue: TextOutputStream, Sendable {
     private struct State {
         var waiting: [UInt8] = []

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Logging
 import Palimpsest
+import PalimpsestPool
 import ToolSupport
 
 /// The pool of sandboxes. What is out of range the engine refuses, and says so.

@@ -1,5 +1,6 @@
 import Glibc
 import Palimpsest
+import PalimpsestStore
 import ToolSupport
 
 /// How far a save or a copy has come, on one line of standard error; nothing where that is no terminal.

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Palimpsest
+import PalimpsestStore
 import ToolSupport
 
 struct SnapshotTagCommand: ParsableCommand {

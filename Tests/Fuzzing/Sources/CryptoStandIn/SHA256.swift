@@ -1,5 +1,5 @@
-/// SHA-256 (FIPS 180-4) with the part of swift-crypto's interface that the engine uses. Plain and slow: it stands in for
-/// the real one where only the fuzzers need it.
+/// SHA-256 (FIPS 180-4) with the part of swift-crypto's interface that the engine uses. Plain and slow: it stands in
+/// for the real one where only the fuzzers need it.
 public struct SHA256 {
     public typealias Digest = [UInt8]
 

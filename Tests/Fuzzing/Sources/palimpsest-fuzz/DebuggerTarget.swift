@@ -3,8 +3,8 @@ import Glibc
 import Palimpsest
 import PalimpsestDebugger
 
-/// What a debugger sends while a call stands still: packets, one a line, put into frames; a line that begins with `!` is
-/// sent as it is. Whatever they are, the call ends, replies are well formed, and the sandbox can be restored.
+/// What a debugger sends while a call stands still: packets, one a line, put into frames; a line that begins with `!`
+/// is sent as it is. Whatever they are, the call ends, replies are well formed, and the sandbox can be restored.
 final class DebuggerTarget: FuzzTarget {
     /// How long a guest may run that was told to.
     private static let timeLimit = 0.05

@@ -1,4 +1,6 @@
-@testable import Palimpsest
+import GuestABI
+import MicroVM
+import Palimpsest
 
 /// A call of an export with arguments that fit it.
 struct GuestCall: CustomStringConvertible {

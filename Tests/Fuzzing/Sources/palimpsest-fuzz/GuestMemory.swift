@@ -1,7 +1,8 @@
-@testable import Palimpsest
+import MicroVM
+import Palimpsest
 
-/// All memory that a guest can read, region by region, as the host sees it, of large regions the beginning. The constants
-/// page is left out: it has a new generation's entropy after every restore.
+/// All memory that a guest can read, region by region, as the host sees it, of large regions the beginning. The
+/// constants page is left out: it has a new generation's entropy after every restore.
 struct GuestMemory {
     /// A file may ask for a gigabyte of zeros.
     private static let regionLimit = 4 << 20

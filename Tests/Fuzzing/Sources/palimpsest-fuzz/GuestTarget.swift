@@ -1,7 +1,8 @@
 import Foundation
 import Logging
-
-@testable import Palimpsest
+import Palimpsest
+import PalimpsestDebugger
+import PalimpsestStore
 
 /// A guest's whole life on the real /dev/kvm: its file is loaded, its initialisers run, its functions are called and
 /// fault, it is brought back to a snapshot, saved to a store and loaded again.

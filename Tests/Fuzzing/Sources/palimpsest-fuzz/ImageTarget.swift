@@ -1,6 +1,7 @@
 import CPalimpsest
-
-@testable import Palimpsest
+import GuestABI
+import MicroVM
+import Palimpsest
 
 /// All that is made of a guest's file without running it: the image, its memory, symbols, lines, and fault reports with
 /// any addresses in them. Bytes that are no ELF are taken as a snapshot's symbols blob.

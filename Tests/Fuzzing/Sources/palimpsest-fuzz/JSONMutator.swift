@@ -1,4 +1,5 @@
-/// Changes JSON where it stays JSON: another number, another character of a string, a field that is there twice, or not.
+/// Changes JSON where it stays JSON: another number, another character of a string, a field that is there twice, or
+/// not.
 enum JSONMutator {
     private static let values = [
         "null", "true", "\"\"", "[]", "{}", "-1", "0", "1e300", "0.5", "\"0xffffffffffffffff\"", "\"0x7ffffffff000\"",

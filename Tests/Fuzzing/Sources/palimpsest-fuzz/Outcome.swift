@@ -1,4 +1,5 @@
-@testable import Palimpsest
+import GuestABI
+import Palimpsest
 
 /// How a call ended.
 struct Outcome {

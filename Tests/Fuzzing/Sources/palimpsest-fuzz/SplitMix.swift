@@ -1,1 +1,1 @@
-../../../PalimpsestTests/Support/SplitMix.swift
+../../../TestSupport/SplitMix.swift

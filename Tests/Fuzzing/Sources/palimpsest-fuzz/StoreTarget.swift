@@ -1,6 +1,6 @@
 import Foundation
-
-@testable import Palimpsest
+import Palimpsest
+import PalimpsestStore
 
 /// A store that is somebody else's: the golden one with one of its parts replaced by the input, digests and sizes put
 /// right again. It is listed, verified, loaded; and if it loads, its guest runs.

@@ -12,7 +12,8 @@ struct SymbolModel {
     /// STT_OBJECT, STT_FUNC, STT_GNU_IFUNC.
     private static let types: [UInt8] = [1, 2, 10]
 
-    /// Those of the first symbol table whose names are in the file: functions, variables, and labels that a person named.
+    /// Those of the first symbol table whose names are in the file: functions, variables, and labels that a person
+    /// named.
     init(_ file: [UInt8]) {
         guard let table = file.integer(40, 8), let count = file.integer(60, 2), let first = Int(exactly: table),
             first <= file.count, Int(count) * 64 <= file.count - first
@@ -43,8 +44,8 @@ struct SymbolModel {
         symbols.append(Symbol(address: address, byteCount: byteCount, name: Array(text)))
     }
 
-    /// Whether `found` is the innermost symbol that covers `address`, one of those if several are as good; if none covers
-    /// it, a label nearest below, or nothing: where a label's section ends is not looked at here.
+    /// Whether `found` is the innermost symbol that covers `address`, one of those if several are as good; if none
+    /// covers it, a label nearest below, or nothing: where a label's section ends is not looked at here.
     func permits(_ found: (name: String, offset: UInt64)?, at address: UInt64) -> Bool {
         let below = symbols.filter { $0.address <= address }
         var candidates = below.filter { address - $0.address < $0.byteCount }

@@ -1,6 +1,7 @@
 import Foundation
 
-/// A folder in memory, and gone with the value. libFuzzer ends a process where it is: `run` clears away what is left then.
+/// A folder in memory, and gone with the value. libFuzzer ends a process where it is: `run` clears away what is left
+/// then.
 final class TemporaryFolder {
     private static let parent = getenv("PALIMPSEST_FUZZ_MEMORY").map { String(cString: $0) } ?? "/dev/shm"
 

@@ -1,5 +1,0 @@
-/// One life of a guest, from a restore to the next: its number, and its entropy (`pal_constants`).
-struct GuestGeneration {
-    let number: UInt64
-    let entropy: (UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64)
-}
