@@ -32,14 +32,4 @@ struct LinkedList<Node: LinkedNode> where Node.Node == Node {
         node.links = Links()
         count -= 1
     }
-
-    /// Takes out all nodes.
-    mutating func removeAll() -> [Node] {
-        var nodes: [Node] = []
-        while let node = first {
-            remove(node)
-            nodes.append(node)
-        }
-        return nodes
-    }
 }

@@ -1,4 +1,5 @@
 import Crypto
+import GuestABI
 
 /// The name of bytes by their content: a SHA-256, as OCI writes it (image-spec, descriptor.md, "Digests").
 ///
@@ -28,8 +29,7 @@ public struct BlobDigest: Sendable, Hashable, Comparable, CustomStringConvertibl
     }
 
     init(_ digest: SHA256.Digest) {
-        let digits = Array("0123456789abcdef".utf8)
-        hexadecimal = String(decoding: digest.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
+        hexadecimal = HexadecimalBytes.text(Array(digest))
     }
 
     /// The digest of `bytes`.

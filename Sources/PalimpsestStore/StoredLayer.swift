@@ -43,14 +43,7 @@ struct StoredLayer: Sendable {
     }
 
     private func firstPiece(endingBehind offset: Int) -> Int {
-        var low = 0
-        var high = pieces.count
-        while low < high {
-            let middle = (low + high) / 2
-            let piece = pieces[middle]
-            if piece.layerOffset + piece.byteCount <= offset { low = middle + 1 } else { high = middle }
-        }
-        return low
+        pieces.endIndex(ofPrefixWhere: { $0.layerOffset + $0.byteCount <= offset })
     }
 }
 

@@ -20,13 +20,7 @@ struct PredecessorSearch<Thing> {
 
     /// The first address that is not below `place`; their number if all are.
     func firstIndex(notBelow place: GuestVirtualAddress) -> Int {
-        var low = 0
-        var high = addresses.count
-        while low < high {
-            let middle = (low + high) / 2
-            if addresses[middle] < place { low = middle + 1 } else { high = middle }
-        }
-        return low
+        addresses.endIndex(ofPrefixWhere: { $0 < place })
     }
 
     /// Of two things in the same place, the later one counts.

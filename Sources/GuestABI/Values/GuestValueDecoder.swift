@@ -8,12 +8,13 @@ public struct GuestValueDecoder {
     @usableFromInline package let second: UInt64
     /// The bits of a floating-point value.
     @usableFromInline package let floatingPoint: UInt64
-    private let memory: AddressSpace
+    @usableFromInline let memory: AddressSpace
     /// The largest string or array that is accepted.
-    private let byteLimit: Int
+    @usableFromInline let byteLimit: Int
     /// Whether the guest may be writing while its value is read.
-    private let mayChange: Bool
+    @usableFromInline let mayChange: Bool
 
+    @inlinable
     package init(
         first: UInt64, second: UInt64, floatingPoint: UInt64, memory: AddressSpace, byteLimit: Int, mayChange: Bool
     ) {

@@ -25,6 +25,7 @@ public struct GuestValueEncoder {
     @usableFromInline package var missingByteCount = 0
 
     /// For the arguments of a call; behind the first `dataCount` bytes of the data area.
+    @inlinable
     package init(
         integers: UnsafeMutablePointer<UInt64>, floats: UnsafeMutablePointer<UInt64>,
         stack: UnsafeMutablePointer<UInt64>, data: UnsafeMutableRawBufferPointer, dataAddress: UInt64,
@@ -40,6 +41,7 @@ public struct GuestValueEncoder {
     }
 
     /// For the result of a host function: `result` has two words.
+    @inlinable
     package init(
         result: UnsafeMutablePointer<UInt64>, data: UnsafeMutableRawBufferPointer, dataAddress: UInt64, dataCount: Int
     ) {

@@ -3,8 +3,12 @@ import SystemPackage
 
 /// A shell with a guest's memory in it. Everything a call needs and nothing that knows what a call is.
 package final class SandboxMachine {
-    package private(set) var memory: AddressSpace
-    package private(set) var shell: MachineShell
+    // Stored privately: of what other modules can reach of a class, every access would be checked at run time
+    // (exclusivity).
+    private var space: AddressSpace
+    private var currentShell: MachineShell
+    private var mailboxPlace: UnsafeMutablePointer<pal_mailbox>
+    private var constantsPlace: UnsafeMutablePointer<pal_constants>
     /// In memory of its own: every rollback draws on it.
     private let entropy: UnsafeMutablePointer<pal_entropy>
     /// Set when the shell is in no known state: it is thrown away rather than kept.
@@ -12,7 +16,9 @@ package final class SandboxMachine {
     /// Of address spaces this machine has had before.
     private var earlierCopiedPageCount: UInt64 = 0
 
-    package var vcpu: VirtualCPU { shell.vcpu }
+    package var memory: AddressSpace { space }
+    package var shell: MachineShell { currentShell }
+    package var vcpu: VirtualCPU { currentShell.vcpu }
     package var copiedPageCount: UInt64 { earlierCopiedPageCount + memory.copiedPageCount }
 
     /// - Parameter ahead: pages to copy before the first call.
@@ -21,11 +27,12 @@ package final class SandboxMachine {
         do throws(MachineError) {
             let failure = pal_entropy_seed(entropy)
             guard failure == 0 else { throw MachineError("getrandom", Errno(rawValue: -failure)) }
-            shell = try ShellCache.shared.take(for: image)
+            currentShell = try ShellCache.shared.take(for: image)
         } catch {
             throw .machine(error)
         }
-        memory = try SandboxMachine.makeMemory(image, ahead, shell)
+        space = try SandboxMachine.makeMemory(image, ahead, currentShell)
+        (mailboxPlace, constantsPlace) = SandboxMachine.places(in: space.scratch)
         start()
     }
 
@@ -58,6 +65,16 @@ package final class SandboxMachine {
         }
     }
 
+    /// Where the host finds what a call exchanges with its guest.
+    private static func places(
+        in scratch: ScratchMemory
+    ) -> (UnsafeMutablePointer<pal_mailbox>, UnsafeMutablePointer<pal_constants>) {
+        (
+            scratch.host(scratch.layout.mailbox).assumingMemoryBound(to: pal_mailbox.self),
+            scratch.host(scratch.layout.constants).assumingMemoryBound(to: pal_constants.self)
+        )
+    }
+
     private func start() {
         vcpu.setPageTableRoot(memory.root.rawValue)
         writeConstants()
@@ -71,12 +88,13 @@ package final class SandboxMachine {
         isBroken = true
         if wasBroken {
             do throws(MachineError) {
-                shell = try ShellCache.shared.take(for: image)
+                currentShell = try ShellCache.shared.take(for: image)
             } catch {
                 throw .machine(error)
             }
         }
-        memory = try SandboxMachine.makeMemory(image, ahead, shell)
+        space = try SandboxMachine.makeMemory(image, ahead, currentShell)
+        (mailboxPlace, constantsPlace) = SandboxMachine.places(in: space.scratch)
         earlierCopiedPageCount = copied
         isBroken = false
         start()
@@ -88,7 +106,7 @@ package final class SandboxMachine {
         isBroken = true
         let new = try MachineShell()
         try new.adopt(memory.scratch, memory.image.layers)
-        shell = new
+        currentShell = new
         isBroken = false
         vcpu.setPageTableRoot(memory.root.rawValue)
         constants.pointee.features = vcpu.entryFeatures
@@ -115,9 +133,7 @@ package final class SandboxMachine {
     // MARK: - Constants
 
     /// The constants page in the host. The guest can only read it.
-    package var constants: UnsafeMutablePointer<pal_constants> {
-        memory.scratch.host(memory.scratch.layout.constants).assumingMemoryBound(to: pal_constants.self)
-    }
+    package var constants: UnsafeMutablePointer<pal_constants> { constantsPlace }
 
     private func writeConstants() {
         let sizes = memory.image.layout.sizes
@@ -148,9 +164,9 @@ package final class SandboxMachine {
     // MARK: - What a call looks at
 
     /// The mailbox in the host. The guest can write all of it at any time it runs.
-    package var mailbox: UnsafeMutablePointer<pal_mailbox> {
-        memory.scratch.host(memory.scratch.layout.mailbox).assumingMemoryBound(to: pal_mailbox.self)
-    }
+    package var mailbox: UnsafeMutablePointer<pal_mailbox> { mailboxPlace }
+    /// Bytes of it.
+    package var mailboxByteCount: Int { space.scratch.layout.sizes.mailbox }
 
     /// What the processor pushed when it last entered an exception stub. Supervisor memory: the guest cannot forge it.
     package var exceptionFrame: ExceptionFrame {

@@ -5,6 +5,7 @@ import CPalimpsest
 ///
 /// Invariant: a page that is not mapped writable holds the bytes the image has for it. A writable page's frame is in
 /// scratch, and its dirty bit says whether the guest has written it since the sandbox was attached.
+@usableFromInline
 package final class AddressSpace {
     /// What became of a page fault.
     package enum FaultOutcome: Equatable {

@@ -1,5 +1,5 @@
 /// Bytes of a page; the only page size the engine maps.
-package let pageByteCount = 4096
+@usableFromInline package let pageByteCount = 4096
 
 /// An address in one of a guest's address spaces. The two kinds never mix: converting one into the other takes
 /// a page table.
@@ -9,31 +9,31 @@ where RawValue == UInt64 {
 }
 
 extension GuestAddress {
-    package static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
+    @inlinable package static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
 
     /// The address `byteCount` bytes further; wraps like the processor.
-    package static func + (address: Self, byteCount: Int) -> Self {
+    @inlinable package static func + (address: Self, byteCount: Int) -> Self {
         Self(rawValue: address.rawValue &+ UInt64(bitPattern: Int64(byteCount)))
     }
 
     /// Bytes from `right` up to `left`.
-    package static func - (left: Self, right: Self) -> Int {
+    @inlinable package static func - (left: Self, right: Self) -> Int {
         Int(truncatingIfNeeded: left.rawValue &- right.rawValue)
     }
 
-    package var isPageAligned: Bool { rawValue & UInt64(pageByteCount - 1) == 0 }
+    @inlinable package var isPageAligned: Bool { rawValue & UInt64(pageByteCount - 1) == 0 }
     /// The first byte of the page this address lies in.
-    package var page: Self { Self(rawValue: rawValue & ~UInt64(pageByteCount - 1)) }
-    package var offsetInPage: Int { Int(rawValue & UInt64(pageByteCount - 1)) }
+    @inlinable package var page: Self { Self(rawValue: rawValue & ~UInt64(pageByteCount - 1)) }
+    @inlinable package var offsetInPage: Int { Int(rawValue & UInt64(pageByteCount - 1)) }
 
-    package var description: String { "0x" + String(rawValue, radix: 16) }
+    @inlinable package var description: String { "0x" + String(rawValue, radix: 16) }
 }
 
 /// An address as guest code sees it.
 package struct GuestVirtualAddress: GuestAddress {
     package let rawValue: UInt64
 
-    package init(rawValue: UInt64) {
+    @inlinable package init(rawValue: UInt64) {
         self.rawValue = rawValue
     }
 }
@@ -42,13 +42,13 @@ package struct GuestVirtualAddress: GuestAddress {
 package struct GuestPhysicalAddress: GuestAddress {
     package let rawValue: UInt64
 
-    package init(rawValue: UInt64) {
+    @inlinable package init(rawValue: UInt64) {
         self.rawValue = rawValue
     }
 }
 
 extension Int {
     /// Rounded up to whole pages.
-    package var roundedUpToPages: Int { (self + pageByteCount - 1) & ~(pageByteCount - 1) }
-    package var isPageAligned: Bool { self & (pageByteCount - 1) == 0 }
+    @inlinable package var roundedUpToPages: Int { (self + pageByteCount - 1) & ~(pageByteCount - 1) }
+    @inlinable package var isPageAligned: Bool { self & (pageByteCount - 1) == 0 }
 }

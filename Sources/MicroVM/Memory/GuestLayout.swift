@@ -21,7 +21,6 @@ package enum GuestLayout {
     package static let layersPhysical = GuestPhysicalAddress(rawValue: 2 << 20)
     static let layerAlignment = 2 << 20
     package static let scratchPhysical = GuestPhysicalAddress(rawValue: 32 << 30)
-    static let scratchLimit = GuestPhysicalAddress(rawValue: 48 << 30)
     package static let filesPhysical = GuestPhysicalAddress(rawValue: 48 << 30)
     package static let filesLimit = GuestPhysicalAddress(rawValue: 64 << 30)
     /// Guest-physical address bits the map above needs.

@@ -35,13 +35,7 @@ package struct PageMap: Sendable {
 
     /// Index of the first run that ends behind `address`.
     private func firstRun(endingBehind address: GuestVirtualAddress) -> Int {
-        var low = 0
-        var high = runs.count
-        while low < high {
-            let middle = (low + high) / 2
-            if runs[middle].pages.upperBound <= address { low = middle + 1 } else { high = middle }
-        }
-        return low
+        runs.endIndex(ofPrefixWhere: { $0.pages.upperBound <= address })
     }
 
     package func content(of page: GuestVirtualAddress) -> Content {

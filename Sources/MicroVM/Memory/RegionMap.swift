@@ -52,12 +52,6 @@ package final class RegionMap: Sendable {
     }
 
     private func firstMapping(endingBehind address: GuestVirtualAddress) -> Int {
-        var low = 0
-        var high = mappings.count
-        while low < high {
-            let middle = (low + high) / 2
-            if mappings[middle].region.guest.upperBound <= address { low = middle + 1 } else { high = middle }
-        }
-        return low
+        mappings.endIndex(ofPrefixWhere: { $0.region.guest.upperBound <= address })
     }
 }

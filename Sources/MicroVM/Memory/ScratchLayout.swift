@@ -60,7 +60,7 @@ package struct ScratchLayout: Equatable, Sendable {
     }
 
     package var byteCount: Int { end - GuestLayout.scratchPhysical }
-    package func contains(_ address: GuestPhysicalAddress) -> Bool {
+    @inlinable package func contains(_ address: GuestPhysicalAddress) -> Bool {
         GuestLayout.scratchPhysical <= address && address < end
     }
 }

@@ -25,10 +25,10 @@ package final class ScratchMemory {
         FramePool(frames: layout.pool, memory: host(layout.pool.lowerBound), usedByteCount: usedByteCount)
     }
 
-    package func contains(_ address: GuestPhysicalAddress) -> Bool { layout.contains(address) }
+    @inlinable package func contains(_ address: GuestPhysicalAddress) -> Bool { layout.contains(address) }
 
     /// The host's pointer to a scratch address.
-    package func host(_ address: GuestPhysicalAddress) -> UnsafeMutableRawPointer {
+    @inlinable package func host(_ address: GuestPhysicalAddress) -> UnsafeMutableRawPointer {
         precondition(contains(address), "\(address) is not in scratch")
         return segment.memory.baseAddress.unsafelyUnwrapped + (address - GuestLayout.scratchPhysical)
     }

@@ -160,7 +160,7 @@ extension Sandbox {
     }
 
     /// Bytes of strings and arrays that one call can carry.
-    var mailboxDataByteCount: Int { machine.memory.image.layout.sizes.mailbox - Int(PAL_MAILBOX_DATA_OFFSET) }
+    var mailboxDataByteCount: Int { machine.mailboxByteCount - Int(PAL_MAILBOX_DATA_OFFSET) }
 
     /// The mailbox's data area in the host.
     var mailboxData: UnsafeMutableRawBufferPointer {

@@ -10,9 +10,9 @@ extension Sandbox {
         case initialization
 
         fileprivate func isReached(by exit: GuestExit) -> Bool {
-            switch self {
-            case .call: exit == .returned
-            case .initialization: exit == .ready
+            switch (self, exit) {
+            case (.call, .returned), (.initialization, .ready): true
+            default: false
             }
         }
     }

@@ -1,10 +1,8 @@
+import GuestABI
 import MicroVM
-import Palimpsest
 
 /// Hexadecimal digits, as the protocol has them.
 enum Hex {
-    private static let alphabet = Array("0123456789abcdef".utf8)
-
     static func value(_ digit: UInt8) -> UInt8? {
         switch digit {
         case UInt8(ascii: "0")...UInt8(ascii: "9"): digit - UInt8(ascii: "0")
@@ -15,7 +13,7 @@ enum Hex {
     }
 
     static func digits(_ bytes: some Sequence<UInt8>) -> [UInt8] {
-        bytes.flatMap { [alphabet[Int($0 >> 4)], alphabet[Int($0 & 15)]] }
+        Array(HexadecimalBytes.text(Array(bytes)).utf8)
     }
 
     /// Nil if these are not pairs of digits.

@@ -124,9 +124,7 @@ extension SnapshotConfig.File {
         device = HexInteger(file.device)
         inode = HexInteger(file.inode)
         modified = file.modified
-        digest = file.digest.flatMap { bytes in
-            BlobDigest(hexadecimal: bytes.map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined())
-        }
+        digest = file.digest.flatMap { BlobDigest(hexadecimal: HexadecimalBytes.text($0)) }
     }
 }
 
