@@ -1,6 +1,6 @@
-import GuestABI
-import MicroVM
-import Palimpsest
+@testable import GuestABI
+@testable import MicroVM
+@testable import Palimpsest
 
 /// A call of an export with arguments that fit it.
 struct GuestCall: CustomStringConvertible {

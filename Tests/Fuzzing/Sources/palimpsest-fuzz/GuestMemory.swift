@@ -1,5 +1,5 @@
-import MicroVM
-import Palimpsest
+@testable import MicroVM
+@testable import Palimpsest
 
 /// All memory that a guest can read, region by region, as the host sees it, of large regions the beginning. The
 /// constants page is left out: it has a new generation's entropy after every restore.

@@ -1,8 +1,9 @@
 import Foundation
 import Logging
-import Palimpsest
 import PalimpsestDebugger
-import PalimpsestStore
+
+@testable import Palimpsest
+@testable import PalimpsestStore
 
 /// A guest's whole life on the real /dev/kvm: its file is loaded, its initialisers run, its functions are called and
 /// fault, it is brought back to a snapshot, saved to a store and loaded again.

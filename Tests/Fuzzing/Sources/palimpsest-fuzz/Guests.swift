@@ -9,7 +9,7 @@ enum Guests {
 
     /// - Parameter name: of its folder.
     static func build(_ name: String, withLines: Bool = true) throws -> [UInt8] {
-        let suites = ["PalimpsestTests", "PalimpsestDebuggerTests", "Fuzzing"]
+        let suites = ["TestSupport", "PalimpsestDebuggerTests", "Fuzzing"]
         let folders = suites.map { tests.appendingPathComponent("\($0)/Guests/\(name)").path }
         let folder = folders.first { FileManager.default.fileExists(atPath: $0) } ?? name
         let sources = try FileManager.default.contentsOfDirectory(atPath: folder).map { "\(folder)/\($0)" }

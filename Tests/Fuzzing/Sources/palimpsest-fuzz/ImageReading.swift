@@ -1,7 +1,7 @@
-import GuestABI
-import MicroVM
-import Palimpsest
-import PalimpsestStore
+@testable import GuestABI
+@testable import MicroVM
+@testable import Palimpsest
+@testable import PalimpsestStore
 
 /// What the engine makes of a guest's file or of a symbols blob, in numbers and names: what the targets state does not
 /// depend on how the engine goes about it.

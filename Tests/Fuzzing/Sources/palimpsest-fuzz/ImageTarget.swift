@@ -1,7 +1,8 @@
 import CPalimpsest
-import GuestABI
-import MicroVM
-import Palimpsest
+
+@testable import GuestABI
+@testable import MicroVM
+@testable import Palimpsest
 
 /// All that is made of a guest's file without running it: the image, its memory, symbols, lines, and fault reports with
 /// any addresses in them. Bytes that are no ELF are taken as a snapshot's symbols blob.

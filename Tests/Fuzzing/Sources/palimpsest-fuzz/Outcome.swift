@@ -1,5 +1,5 @@
-import GuestABI
-import Palimpsest
+@testable import GuestABI
+@testable import Palimpsest
 
 /// How a call ended.
 struct Outcome {

@@ -1,6 +1,7 @@
 import Foundation
-import Palimpsest
-import PalimpsestStore
+
+@testable import Palimpsest
+@testable import PalimpsestStore
 
 /// A store that is somebody else's: the golden one with one of its parts replaced by the input, digests and sizes put
 /// right again. It is listed, verified, loaded; and if it loads, its guest runs.
@@ -13,7 +14,7 @@ final class StoreTarget: FuzzTarget {
         case config, manifest, index, pages, writeSet, hotPages, symbols, layer
     }
 
-    private static let golden = Guests.tests.appendingPathComponent("PalimpsestTests/Golden/v1").path
+    private static let golden = Guests.tests.appendingPathComponent("PalimpsestStoreTests/Golden/v1").path
     private static let packedNames: [Part: String] = [.pages: "pages", .writeSet: "writeSet", .hotPages: "hotPages"]
 
     private let folder: TemporaryFolder
