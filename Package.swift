@@ -160,7 +160,9 @@ let package = Package(
         .testTarget(name: "MicroVMTests", dependencies: ["CPalimpsest", "MicroVM", "Palimpsest", "TestSupport"]),
         .testTarget(
             name: "GuestABITests",
-            dependencies: ["CPalimpsest", "GuestABI", "GuestToolchain", "MicroVM", "Palimpsest", "TestSupport"]),
+            dependencies: [
+                "CPalimpsest", "GuestABI", "GuestToolchain", "MicroVM", "Palimpsest", "PalimpsestStore", "TestSupport",
+            ]),
         .testTarget(
             name: "PalimpsestTests",
             dependencies: [

@@ -1,9 +1,9 @@
 import CPalimpsest
+import MicroVM
 import TestSupport
 import Testing
 
 @testable import GuestABI
-@testable import MicroVM
 @testable import Palimpsest
 
 @Suite("Hostile ELF files")

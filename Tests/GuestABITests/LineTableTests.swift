@@ -1,9 +1,9 @@
+import MicroVM
+import Palimpsest
 import TestSupport
 import Testing
 
 @testable import GuestABI
-@testable import MicroVM
-@testable import Palimpsest
 
 @Suite("DWARF line tables")
 struct LineTableTests {

@@ -1,10 +1,10 @@
 import Foundation
+import MicroVM
+import Palimpsest
 import TestSupport
 import Testing
 
 @testable import GuestABI
-@testable import MicroVM
-@testable import Palimpsest
 @testable import PalimpsestStore
 
 @Suite("Symbols")

@@ -1,10 +1,10 @@
 import CPalimpsest
 import Glibc
+import Palimpsest
 import TestSupport
 import Testing
 
 @testable import MicroVM
-@testable import Palimpsest
 
 @Suite("Memory")
 struct MemoryTests {

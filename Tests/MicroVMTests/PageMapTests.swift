@@ -1,8 +1,8 @@
+import Palimpsest
 import TestSupport
 import Testing
 
 @testable import MicroVM
-@testable import Palimpsest
 
 @Suite("Page maps")
 struct PageMapTests {

@@ -10,9 +10,9 @@ extension Sandbox {
         case initialization
 
         fileprivate func isReached(by exit: GuestExit) -> Bool {
-            switch (self, exit) {
-            case (.call, .returned), (.initialization, .ready): true
-            default: false
+            switch self {
+            case .call: if case .returned = exit { true } else { false }
+            case .initialization: if case .ready = exit { true } else { false }
             }
         }
     }
